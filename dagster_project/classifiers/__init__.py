@@ -1,0 +1,1 @@
+"""Classifiers behind one interface: `local` (embedded, default) and `claude`."""

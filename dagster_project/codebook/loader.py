@@ -1,0 +1,73 @@
+"""Reads facet files into a codebook, the package's own first, then an organisation's.
+
+Not here: the shape of a facet (`schema.py`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from dagster_project.codebook.schema import Facet
+
+SHIPPED = Path(__file__).parent / "facets"
+
+
+class CodebookError(Exception):
+    """A facet file that cannot be used; the message names the file and the field."""
+
+
+@dataclass(frozen=True)
+class Codebook:
+    """Facets by id, in the order of the codebook."""
+
+    facets: tuple[Facet, ...]
+
+    def __iter__(self) -> Iterator[Facet]:
+        return iter(self.facets)
+
+    def __getitem__(self, facet_id: str) -> Facet:
+        for facet in self.facets:
+            if facet.id == facet_id:
+                return facet
+        known = ", ".join(f.id for f in self.facets)
+        raise CodebookError(f"no facet {facet_id!r}; the codebook has {known}")
+
+    def of_stage(self, stage: str) -> tuple[Facet, ...]:
+        """The facets asked in one stage: screen, detail or cluster."""
+        return tuple(f for f in self.facets if f.stage == stage)
+
+
+def read_facet(path: Path) -> Facet:
+    """One facet file. Raises CodebookError naming file and field, never its content."""
+    try:
+        return Facet.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the facet"
+        raise CodebookError(f"{path.name}: {where}: {first['msg']}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise CodebookError(f"{path.name}: not readable as YAML") from None
+
+
+def load_codebook(*extra: Path) -> Codebook:
+    """The shipped facets and those of `extra` folders. Raises CodebookError on a bad or doubled facet."""
+    facets: dict[str, Facet] = {}
+    for folder in (SHIPPED, *extra):
+        for path in sorted(folder.glob("*.yaml")):
+            facet = read_facet(path)
+            if facet.id in facets:
+                raise CodebookError(f"{path.name}: facet {facet.id!r} is defined twice")
+            if path.stem.split("_", 1)[-1] != facet.id and path.stem != facet.id:
+                raise CodebookError(f"{path.name}: the file is not named after its facet {facet.id!r}")
+            facets[facet.id] = facet
+    return Codebook(tuple(facets.values()))
+
+
+@cache
+def shipped_codebook() -> Codebook:
+    """The package's own facets, read once when first asked for."""
+    return load_codebook()

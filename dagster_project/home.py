@@ -1,0 +1,122 @@
+"""The home: one private directory and the names of everything in it.
+
+Lives here: paths, creation with the right modes, key files. Not here: settings (`settings.py`), what the
+files contain (`storage/`).
+"""
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+PRIVATE_MODE = 0o700
+KEY_BYTES = 32
+
+
+class HomeError(Exception):
+    """The home is missing, unsafe or incomplete; the message says what to do next."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths of one home. Creating this object touches nothing."""
+
+    root: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.root / "confide.toml"
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def private(self) -> Path:
+        return self.root / "private"
+
+    @property
+    def lake(self) -> Path:
+        return self.private / "lake"
+
+    @property
+    def key_file(self) -> Path:
+        return self.private / "keys" / "pseudonym.key"
+
+    @property
+    def cache(self) -> Path:
+        return self.private / "cache"
+
+    @property
+    def ingest_index(self) -> Path:
+        return self.private / "ingest_index.sqlite"
+
+    @property
+    def tmp(self) -> Path:
+        return self.private / "tmp"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse" / "confide.duckdb"
+
+    @property
+    def dagster(self) -> Path:
+        return self.root / "dagster"
+
+    @property
+    def publications(self) -> Path:
+        return self.root / "publications"
+
+    @property
+    def release_ledger(self) -> Path:
+        return self.private / "release_ledger.jsonl"
+
+    @property
+    def exists(self) -> bool:
+        return self.settings_file.is_file()
+
+    def folders(self) -> list[Path]:
+        """Every folder of a home, parents first."""
+        return [
+            self.root,
+            self.landing,
+            self.private,
+            self.lake,
+            self.key_file.parent,
+            self.cache,
+            self.tmp,
+            self.quarantine,
+            self.warehouse.parent,
+            self.dagster,
+            self.publications,
+        ]
+
+    def create(self) -> None:
+        """Make the folders (0700) and the key (0600). Existing ones are left as they are."""
+        os.umask(0o077)
+        for folder in self.folders():
+            folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+        if not self.key_file.exists():
+            handle = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+
+    def key(self) -> bytes:
+        """The pseudonym key. Raises HomeError when it is missing, short or readable by others."""
+        try:
+            info = self.key_file.stat()
+            key = self.key_file.read_bytes()
+        except OSError:
+            raise HomeError(
+                f"the key file {self.key_file} cannot be read: restore it from backup (without it, users cannot be told apart)"
+            ) from None
+        if stat.S_IMODE(info.st_mode) & 0o077:
+            raise HomeError(f"the key file {self.key_file} is readable by others: chmod 600 it")
+        if len(key) != KEY_BYTES or len(set(key)) < 8:
+            raise HomeError(f"the key file {self.key_file} is not {KEY_BYTES} random bytes: restore it from backup")
+        return key
