@@ -10,11 +10,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from dagster_project.errors import ConfideError
+
 PRIVATE_MODE = 0o700
 KEY_BYTES = 32
 
 
-class HomeError(Exception):
+class HomeError(ConfideError):
     """The home is missing, unsafe or incomplete; the message says what to do next."""
 
 

@@ -12,11 +12,12 @@ import yaml
 from pydantic import ValidationError
 
 from dagster_project.codebook.schema import Facet
+from dagster_project.errors import ConfideError
 
 SHIPPED = Path(__file__).parent / "facets"
 
 
-class CodebookError(Exception):
+class CodebookError(ConfideError):
     """A facet file that cannot be used; the message names the file and the field."""
 
 

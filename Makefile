@@ -1,0 +1,55 @@
+# Every target sets up what it needs: .venv from requirements.lock, nothing else on the machine is changed
+# (the browser tests install Debian's chromium when it is missing).
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := dagster_project expectations training tests benchmarks
+
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: install demo test lint ui docs bench audit lock clean
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 2>/dev/null \
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install
+	@$(BIN)/confide demo
+
+test: install lint
+	@tests/support/install_chromium.sh
+	@$(BIN)/python -m pytest
+
+lint: install
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tests.support.lint_sql
+
+ui: install
+	@$(BIN)/confide ui
+
+docs: install
+	@$(BIN)/python -m pytest tests/unit/test_docs.py
+
+bench: install
+	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+audit: install
+	@CONFIDE_AUDIT=long $(BIN)/python -m pytest tests/privacy tests/faults
+
+lock: $(STAMP)
+	@$(BIN)/uv pip compile --quiet --all-extras --generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-home site

@@ -1,0 +1,66 @@
+"""Embeddings -> topics of a release period, and their names. Not here: how (`topics/`, `domain/topics`)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.assets.classification import SCREEN
+from dagster_project.assets.context import ConfideHome, Progress
+from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
+from dagster_project.checks.contracts import ContractReport, contract_specs
+from dagster_project.domain.periods import parse_period
+from dagster_project.errors import scrubbed
+
+ASSIGNMENTS = dg.AssetKey(["lake", "topic_assignments"])
+TOPICS = dg.AssetKey(["lake", "topics"])
+
+
+def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:  # type: ignore[type-arg]
+    """Topics of each affective type, found anew for each release period."""
+    whole = [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in (CONVERSATIONS, MESSAGES, SCREEN)]
+
+    @dg.multi_asset(
+        specs=[
+            dg.AssetSpec(ASSIGNMENTS, deps=whole, description="One row per analysed conversation and type: its topic."),
+            dg.AssetSpec(TOPICS, deps=whole, description="One row per topic: id and a name from terms that many share."),
+        ],
+        partitions_def=periods,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=contract_specs(ASSIGNMENTS, TOPICS),
+        group_name="topics",
+        name="topics_of_periods",
+    )
+    def topics_of_periods(
+        context: dg.AssetExecutionContext, confide: ConfideHome, progress: dg.ResourceParam[Progress]
+    ) -> Iterator[Any]:
+        from dagster_project.topics.period_topics import build_period_topics
+
+        workspace = confide.open()
+        contracts = ContractReport({"topic_assignments": ASSIGNMENTS, "topics": TOPICS})
+        assigned = 0
+        figures: dict[str, Any] = {}
+        progress.start("Finding topics", len(context.partition_keys))
+        for key in context.partition_keys:
+            with scrubbed(f"finding topics of {key}"):
+                found = build_period_topics(
+                    workspace.lake,
+                    parse_period(key),
+                    workspace.embed,
+                    min_topic_users=workspace.policy.rules.min_topic_users,
+                    min_topic_conversations=workspace.policy.rules.min_topic_conversations,
+                    key=workspace.home.key(),
+                )
+                frames = {"topic_assignments": found.assignments, "topics": found.topics}
+                if all([contracts.accepts(table, frame) for table, frame in frames.items()]):
+                    for table, frame in frames.items():
+                        workspace.lake.write(table, key, frame)
+            assigned += found.assignments.height
+            figures[key] = found.figures
+            progress.advance(1)
+        yield from contracts.results()
+        contracts.raise_if_broken()
+        yield dg.MaterializeResult(ASSIGNMENTS, metadata={"assigned": assigned})
+        yield dg.MaterializeResult(TOPICS, metadata={"by_period": dg.MetadataValue.json(figures)})
+
+    return [topics_of_periods]

@@ -1,0 +1,108 @@
+"""Labels -> marts: the dbt models as assets, by day and by release period, under the one writer's pool.
+
+Not here: what a model computes (`dbt/`), how the warehouse is opened (`storage/warehouse.py`).
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.assets.context import ConfideHome, Progress
+from dagster_project.days import Marks, labels_digest
+from dagster_project.domain.periods import parse_period
+from dagster_project.errors import ConfideError
+from dagster_project.partitions import event_time_arguments
+from dagster_project.storage.requests import write_requests
+from dagster_project.storage.warehouse import prepare, warehouse_lock
+
+POOL = "warehouse"
+DAILY = "tag:daily"
+PERIODIC = "tag:periodic"
+
+
+class BuildFailed(ConfideError):
+    """dbt did not finish, or one of its tests failed."""
+
+
+def warehouse_assets(
+    manifest: Path,
+    days: dg.PartitionsDefinition,  # type: ignore[type-arg]
+    periods: dg.PartitionsDefinition,  # type: ignore[type-arg]
+) -> list[dg.AssetsDefinition]:
+    """The dbt project: staging and intermediate models a day at a time, marts and publish a period at a time."""
+    from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+    class Translator(DagsterDbtTranslator):
+        def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+            return "warehouse" if "daily" in dbt_resource_props.get("tags", []) else "marts"
+
+        def get_partition_mapping(
+            self, dbt_resource_props: Mapping[str, Any], dbt_parent_resource_props: Mapping[str, Any]
+        ) -> dg.PartitionMapping | None:
+            def daily(props: Mapping[str, Any]) -> bool:
+                topics = props.get("resource_type") == "source" and props["name"].startswith("topic")
+                return not topics and "periodic" not in props.get("tags", [])
+
+            crossing = daily(dbt_parent_resource_props) and not daily(dbt_resource_props)
+            return dg.AllPartitionMapping() if crossing else None
+
+    @dbt_assets(
+        manifest=manifest,
+        select=DAILY,
+        exclude="test_type:unit",
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        dagster_dbt_translator=Translator(),
+        pool=POOL,
+        name="daily_models",
+    )
+    def daily_models(
+        context: dg.AssetExecutionContext, confide: ConfideHome, dbt: DbtCliResource, progress: dg.ResourceParam[Progress]
+    ) -> Iterator[Any]:
+        workspace = confide.open()
+        keys = [date.fromisoformat(key) for key in context.partition_keys]
+        digests = {day: labels_digest(workspace, day) for day in keys}
+        progress.start("Building the warehouse", 1)
+        with warehouse_lock(workspace.home):
+            prepare(workspace.home)
+            yield from _build(dbt, context, event_time_arguments(keys[0], keys[-1]))
+        for day, digest in digests.items():
+            if digest is not None:
+                Marks(workspace.home).write(day, digest)
+        progress.advance(1)
+
+    @dbt_assets(
+        manifest=manifest,
+        select=PERIODIC,
+        exclude="test_type:unit",
+        partitions_def=periods,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        dagster_dbt_translator=Translator(),
+        pool=POOL,
+        name="period_models",
+    )
+    def period_models(
+        context: dg.AssetExecutionContext, confide: ConfideHome, dbt: DbtCliResource, progress: dg.ResourceParam[Progress]
+    ) -> Iterator[Any]:
+        workspace = confide.open()
+        wanted = [parse_period(key) for key in context.partition_keys]
+        progress.start("Counting", 1)
+        with warehouse_lock(workspace.home):
+            prepare(workspace.home)
+            write_requests(workspace.home, wanted, workspace.policy.max_conversations_per_user)
+            yield from _build(dbt, context, [])
+        progress.advance(1)
+
+    return [daily_models, period_models]
+
+
+def _build(dbt: Any, context: dg.AssetExecutionContext, arguments: list[str]) -> Iterator[Any]:
+    """Run dbt and pass its events on. Raises BuildFailed in our own words: dbt's may quote a value."""
+    invocation = dbt.cli(["build", "--quiet", *arguments], context=context, raise_on_error=False)
+    yield from invocation.stream()
+    if not invocation.is_successful():
+        failed = [r["unique_id"] for r in invocation.get_artifact("run_results.json")["results"] if r["status"] in ("error", "fail")]
+        raise BuildFailed(f"dbt: {len(failed)} of its nodes failed, the first {failed[0] if failed else 'before any ran'}")

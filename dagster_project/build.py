@@ -1,0 +1,68 @@
+"""Assembly: the explicit list of everything this code location holds.
+
+Not here: reading the environment (`definitions.py`), any asset.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.assets.classification import classification_assets
+from dagster_project.assets.context import ConfideHome, Silent
+from dagster_project.assets.ingestion import ingestion_assets
+from dagster_project.assets.release import release_assets
+from dagster_project.assets.topics import topic_assets
+from dagster_project.assets.warehouse import warehouse_assets
+from dagster_project.dbt_project import PROJECT, dbt_executable, manifest_path, use_home
+from dagster_project.home import Home
+from dagster_project.jobs import DAILY, MARTS, RELEASE
+from dagster_project.partitions import PERIODS, daily_partitions
+from dagster_project.schedules import daily_schedule
+from dagster_project.sensors import release_sensor, stale_days_sensor
+from dagster_project.settings import read_settings
+from dagster_project.storage.landing import Landing
+
+OWNER = "team:confide"
+
+
+def first_day(home: Home) -> date:
+    """The first day that has conversations; today in an empty home."""
+    return min(Landing(home).days(), default=datetime.now(UTC).date())
+
+
+def build_definitions(root: Path, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Everything of the home at `root`. `resources` replace the usual ones (progress, in the commands)."""
+    from dagster_dbt import DbtCliResource
+
+    home = Home(root.absolute())
+    use_home(home)
+    schedule = read_settings(home.settings_file).schedule
+    days = daily_partitions(first_day(home))
+    assets = [
+        *ingestion_assets(days),
+        *classification_assets(days),
+        *topic_assets(PERIODS),
+        *warehouse_assets(manifest_path(home), days, PERIODS),
+        *release_assets(PERIODS),
+    ]
+    return dg.Definitions(
+        assets=[owned(asset) for asset in assets],
+        jobs=[DAILY, MARTS, RELEASE],
+        schedules=[daily_schedule(schedule.hour_utc, schedule.enabled)],
+        sensors=[stale_days_sensor(schedule.enabled), release_sensor(schedule.enabled and schedule.release)],
+        executor=dg.in_process_executor,
+        resources={
+            "confide": ConfideHome(root=str(home.root)),
+            "dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=dbt_executable()),
+            "progress": Silent(),
+            **(resources or {}),
+        },
+    )
+
+
+def owned(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """Graph policy, applied once: every asset has an owner."""
+    return asset.map_asset_specs(lambda spec: spec.replace_attributes(owners=[OWNER]))

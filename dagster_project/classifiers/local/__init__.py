@@ -1,0 +1,1 @@
+"""The local labeller: small text models in the package, no key, no network."""

@@ -1,0 +1,225 @@
+"""The local classifier: conversations in, answers of the study's facets out.
+
+Lives here: which texts are embedded, which heads are asked, how their probabilities become answers. Not here: the
+texts (`reading.py`), features (`features.py`), weights (`heads.py`), the study's rules (`domain/study.py`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from dagster_project.classifiers.interface import Progress
+from dagster_project.classifiers.local.embedder import Embedder, MiniLM, Vectors
+from dagster_project.classifiers.local.features import (
+    message_grams,
+    message_structure,
+    screen_grams,
+    screen_structure,
+    turn_grams,
+    turn_structure,
+    weighted,
+)
+from dagster_project.classifiers.local.heads import SHIPPED, Weights, WeightsError, load_weights
+from dagster_project.classifiers.local.language import clearly_not_english, is_readable
+from dagster_project.classifiers.local.reading import (
+    MESSAGE_CHARACTERS,
+    ScreenView,
+    Turn,
+    edges,
+    screen_view,
+    turns,
+)
+from dagster_project.codebook.schema import Facet
+from dagster_project.domain.conversations import Conversation, Role, indices_of
+from dagster_project.domain.labels import Answer, Labelled, Status, Value
+from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_EDGE_MESSAGES, SENTIMENT_MIN_HUMAN_MESSAGES
+
+SentimentScope = Literal["edges", "all"]
+
+MEASURED = {"content_creation": 1, "affective_type": 1, "pushback": 1, "sentiment": 1}
+"""Facet ids and the version of each that the heads were trained for."""
+SCREEN_FACETS = ("content_creation", "affective_type")
+PUSHBACK_KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
+CHUNK = 64
+
+_COULD_NOT_TELL = Answer(Status.COULD_NOT_TELL)
+_NOTHING = Answer(Status.OK)
+
+
+class LocalClassifier:
+    """Implements `classifiers.interface.Classifier` with linear heads on MiniLM embeddings and word n-grams.
+
+    sentiment_scope: "all" labels every human message; "edges" only what the study's change needs, the first three
+    and the last three human messages of conversations with at least six, and no other. Files are read when first
+    used: raises WeightsError or ModelFileError then.
+    """
+
+    def __init__(
+        self,
+        sentiment_scope: SentimentScope = "all",
+        weights_folder: Path = SHIPPED,
+        embedder: Embedder | None = None,
+    ) -> None:
+        self.sentiment_scope = sentiment_scope
+        self._weights_folder = weights_folder
+        self.embedder: Embedder = embedder or MiniLM()
+
+    @cached_property
+    def weights(self) -> Weights:
+        """The heads, checked."""
+        weights = load_weights(self._weights_folder)
+        if weights.manifest["embedder"] != self.embedder.name:
+            raise WeightsError(f"the weights belong to embedder {weights.manifest['embedder']}, not this one")
+        return weights
+
+    @property
+    def labeller(self) -> str:
+        return f"local-1-{self.weights.digest[:6]}"
+
+    def measures(self, facet: Facet) -> bool:
+        return MEASURED.get(facet.id) == facet.version
+
+    def prompt_hash(self, facet: Facet) -> str:
+        decides = [self.weights.digest, facet.id, facet.version, list(facet.category_ids)]
+        if facet.id == "sentiment":
+            decides.append(self.sentiment_scope)
+        return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+
+    def classify(
+        self, facets: Sequence[Facet], conversations: Sequence[Conversation], progress: Progress | None = None
+    ) -> Iterator[Labelled]:
+        """See the interface. Works through `CHUNK` conversations at a time; a text met twice in one is embedded once.
+
+        Raises ValueError when a facet is asked that this labeller does not measure.
+        """
+        asked = [f.id for f in facets]
+        if unknown := [f.id for f in facets if not self.measures(f)]:
+            raise ValueError(f"the local classifier does not measure {', '.join(unknown)}")
+        for start in range(0, len(conversations), CHUNK):
+            yield from self._classify_chunk(asked, conversations[start : start + CHUNK])
+            if progress:
+                progress(len(conversations[start : start + CHUNK]))
+
+    def _classify_chunk(self, asked: Sequence[str], conversations: Sequence[Conversation]) -> Iterator[Labelled]:
+        views = [screen_view(c) for c in conversations]
+        messages = [self._messages_to_label(c) if "sentiment" in asked else [] for c in conversations]
+        foreign = [clearly_not_english(v.text) for v in views]
+        texts: dict[str, int] = {}
+        for view, labelled, skip in zip(views, messages, foreign, strict=True):
+            if skip:
+                continue
+            if any(f in asked for f in SCREEN_FACETS):
+                for window in view.windows:
+                    texts.setdefault(window, len(texts))
+            for _, text in labelled:
+                texts.setdefault(text, len(texts))
+        vectors = self.embedder.embed(list(texts))
+        for i, conversation in enumerate(conversations):
+            answers: dict[str, Answer] = {}
+            if any(f in asked for f in SCREEN_FACETS):
+                screened = self._screen(views[i], foreign[i], texts, vectors)
+                answers.update({f: screened[f] for f in SCREEN_FACETS if f in asked})
+            if "pushback" in asked:
+                answers["pushback"] = self._pushback(turns(conversation), foreign[i])
+            if "sentiment" in asked:
+                answers["sentiment"] = self._sentiment(conversation, messages[i], foreign[i], texts, vectors)
+            yield Labelled({f: answers[f] for f in asked})
+
+    def _screen(
+        self, view: ScreenView, foreign: bool, texts: dict[str, int], vectors: Vectors
+    ) -> dict[str, Answer]:
+        if foreign or not is_readable(view.text):
+            return dict.fromkeys(SCREEN_FACETS, _COULD_NOT_TELL)
+        heads = self.weights.groups["screen"]
+        dense = screen_dense(view, vectors[[texts[w] for w in view.windows]])
+        scores = heads.probabilities(heads.margins(weighted(screen_grams(view), heads.idf), dense))
+        chosen = heads.chosen(scores)
+        return {
+            "content_creation": Answer(
+                Status.OK,
+                tuple(Value(name, scores[name]) for name in chosen if name == "content_creation"),
+            ),
+            "affective_type": Answer(
+                Status.OK, tuple(Value(name, scores[name]) for name in AFFECTIVE_TYPES if name in chosen)
+            ),
+        }
+
+    def _pushback(self, said: Sequence[Turn], foreign: bool) -> Answer:
+        readable = [t for t in said if is_readable(t.text) and not clearly_not_english(t.text)]
+        if foreign or not readable or 2 * len(readable) < len(said):
+            return _COULD_NOT_TELL
+        heads = self.weights.groups["pushback"]
+        events = []
+        for turn in readable:
+            scores = heads.probabilities(
+                heads.margins(weighted(turn_grams(turn), heads.idf), turn_structure(turn))
+            )
+            if "any" in heads.chosen(scores):
+                kind = max(PUSHBACK_KINDS, key=lambda k: scores[k])
+                events.append(Value(kind, scores["any"], turn.index))
+        return Answer(Status.OK, tuple(events))
+
+    def _messages_to_label(self, conversation: Conversation) -> list[tuple[int, str]]:
+        """(index in the conversation, text to read) of the human messages whose tone is asked."""
+        indices = indices_of(conversation.messages, Role.USER)
+        if self.sentiment_scope == "edges":
+            enough = len(indices) >= SENTIMENT_MIN_HUMAN_MESSAGES
+            indices = indices[:SENTIMENT_EDGE_MESSAGES] + indices[-SENTIMENT_EDGE_MESSAGES:] if enough else []
+        return [(i, edges(conversation.messages[i].content, MESSAGE_CHARACTERS)) for i in indices]
+
+    def _sentiment(
+        self,
+        conversation: Conversation,
+        messages: Sequence[tuple[int, str]],
+        foreign: bool,
+        texts: dict[str, int],
+        vectors: Vectors,
+    ) -> Answer:
+        if not messages:
+            has_any = any(m.role is Role.USER for m in conversation.messages)
+            return _NOTHING if has_any and not foreign else _COULD_NOT_TELL
+        values = []
+        for index, text in messages:
+            if foreign or not is_readable(text) or clearly_not_english(text):
+                values.append(Value(Status.COULD_NOT_TELL.value, None, index))
+            else:
+                level, score = self._level(text, vectors[texts[text]])
+                values.append(Value(level, score, index))
+        if all(v.score is None for v in values):
+            return _COULD_NOT_TELL
+        return Answer(Status.OK, tuple(values))
+
+    def _level(self, text: str, vector: np.ndarray) -> tuple[str, float]:
+        heads = self.weights.groups["sentiment"]
+        dense = message_dense(text, vector)
+        scores = heads.probabilities(heads.margins(weighted(message_grams(text), heads.idf), dense))
+        chosen = heads.chosen(scores)
+        total = sum(scores[c] for c in VALENCES) or 1.0
+        valence = max(VALENCES, key=lambda c: scores[c])
+        score = scores[valence] / total
+        if valence == "neutral":
+            return valence, round(score, 4)
+        strong = f"strong_{valence}"
+        if strong in chosen:
+            return f"very_{valence}", round(score * scores[strong], 4)
+        return valence, round(score * (1 - scores[strong]), 4)
+
+
+VALENCES = ("neutral", "negative", "positive")
+
+
+def screen_dense(view: ScreenView, windows: Vectors) -> Vectors:
+    """The dense features of the screen heads: mean of the windows' vectors (length one), then structure."""
+    mean = windows.mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    return np.concatenate([mean / length if length else mean, screen_structure(view)]).astype(np.float32)
+
+
+def message_dense(text: str, vector: np.ndarray) -> Vectors:
+    """The dense features of the sentiment heads: the message's vector, then tone marks."""
+    return np.concatenate([vector, message_structure(text)]).astype(np.float32)

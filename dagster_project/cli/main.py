@@ -1,0 +1,252 @@
+"""The commands. Not here: how they speak (`console.py`), what they do (the modules that they call)."""
+
+import os
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dagster_project import __version__
+from dagster_project.cli.console import (
+    ERR,
+    OUT,
+    HomeOption,
+    JsonOption,
+    fail,
+    home_of,
+    one_line_causes,
+    progress_bar,
+    show,
+    workspace_of,
+)
+
+app = typer.Typer(
+    name="confide",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Measure what people bring to an AI assistant, on your own chat logs, and publish nothing that points at a person.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        OUT.print(f"confide {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def confide(
+    context: typer.Context,
+    home: Annotated[Path | None, typer.Option(envvar="CONFIDE_HOME", help="The home directory.")] = None,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options for every command."""
+    os.umask(0o077)
+    context.obj = {"home": home}
+
+
+@app.command()
+def init(context: typer.Context, home: HomeOption = None) -> None:
+    """Make a home: settings with comments, a random 32-byte key file (0600)."""
+    from dagster_project.setting_up import create_home
+
+    with one_line_causes():
+        made = home_of(context, home)
+        create_home(made)
+        OUT.print(f"Home at {made.root}. Next: confide --home {made.root} ingest PATH", soft_wrap=True)
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Chat logs: files or folders.")],
+    format: Annotated[str, typer.Option("--format", help="auto decides by content.")] = "auto",
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read chat logs into landing/: counts what was accepted, known, replaced and set aside, and why."""
+    from dagster_project.intake import ingest as take_in
+
+    with one_line_causes():
+        workspace = workspace_of(context, home)
+        for path in paths:
+            if not path.exists():
+                raise fail(f"{path} does not exist")
+        with progress_bar() as bar:
+            bar.start("Reading bytes", 0)
+            report = take_in(workspace.home, paths, format=format, progress=bar.reach)
+        if not report.any_user_ids:
+            ERR.print(
+                "Warning: no conversation here has a user id. All of them together count as one person, so nothing of "
+                "them can be published. Give each conversation a user_id.",
+                style="yellow",
+                soft_wrap=True,
+            )
+        counts: dict[str, Any] = {
+            "accepted": report.accepted,
+            "duplicates": report.duplicates,
+            "replaced": report.replaced,
+            "quarantined": dict(report.quarantined),
+            "days": [d.isoformat() for d in report.days],
+            "assumed_utc": report.assumed_utc,
+            "without_user_id": report.without_user_id,
+        }
+        show(counts, json)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Materialize the daily assets and the marts for some days (default: all that are not up to date)."""
+    with one_line_causes():
+        from dagster_project.running import run_days_and_marts
+
+        workspace = workspace_of(context, home)
+        if from_ and to and to < from_:
+            raise typer.BadParameter("--to is before --from")
+        with progress_bar() as bar:
+            show(run_days_and_marts(workspace, bar, _day(from_), _day(to)), json)
+
+
+@app.command()
+def release(
+    context: typer.Context,
+    periods: Annotated[list[str] | None, typer.Argument(help="2026-10-05, 2026-W41, 2026-10 or 2026-09-21..2026-11-15")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every complete, unpublished period.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run the gate and publish: tells what was published and what was withheld, by count."""
+    from dagster_project.domain.periods import parse_period
+
+    try:
+        wanted = [parse_period(text) for text in periods or []]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if wanted and all_:
+        raise typer.BadParameter("name periods or say --all, not both")
+    with one_line_causes():
+        from dagster_project.running import release_periods
+
+        workspace = workspace_of(context, home)
+        with progress_bar() as bar:
+            result = release_periods(workspace, bar, wanted)
+        if result is None:
+            if json:
+                raise fail("no complete, unpublished period")
+            OUT.print("No complete, unpublished period: nothing to release.")
+            return
+        show(result, json)
+
+
+@app.command()
+def status(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Days, labels, spend, releases, open batches."""
+    with one_line_causes():
+        from dagster_project.state import status_of
+
+        show(status_of(workspace_of(context, home)), json)
+
+
+@app.command()
+def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Look the home over: what is missing or unsafe, and how to mend it."""
+    with one_line_causes():
+        from dagster_project.state import examine
+
+        findings = examine(home_of(context, home))
+        if json:
+            show({"ok": all(f.ok for f in findings), "findings": [f.__dict__ for f in findings]}, True)
+        else:
+            for finding in findings:
+                mark = "[green]ok[/green]  " if finding.ok else "[red]mend[/red]"
+                OUT.print(mark, finding.what, "" if finding.ok else f"- {finding.advice}", soft_wrap=True)
+        if not all(f.ok for f in findings):
+            raise typer.Exit(1)
+
+
+@app.command()
+def classify(
+    file: Annotated[Path, typer.Argument(help="Canonical conversations (.jsonl, .gz, .zst).")],
+    facets: Annotated[str | None, typer.Option(help="Facet ids, separated by commas; default all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write; default stdout.")] = None,
+    classifier: Annotated[str, typer.Option(help="local")] = "local",
+) -> None:
+    """Label a file outside any home, in its order: one JSON line a conversation."""
+    with one_line_causes():
+        from dagster_project.classifiers.outside import classify_to
+
+        if classifier != "local":
+            raise typer.BadParameter("--classifier: local")
+        if not file.is_file():
+            raise fail(f"{file} does not exist")
+        chosen = [f.strip() for f in facets.split(",") if f.strip()] if facets else None
+        with progress_bar() as bar:
+            bar.start("Classifying", 0)
+            n = classify_to(file, out, chosen, bar.advance)
+        ERR.print(f"{n:,} lines")
+
+
+@app.command(name="facets")
+def list_facets(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """The codebook: what is asked of a conversation, and what counts as what."""
+    with one_line_causes():
+        from dagster_project.cli.codebook_page import print_codebook
+        from dagster_project.codebook.loader import load_codebook
+
+        chosen = home_of(context, home)
+        book = workspace_of(context, home).codebook if chosen.exists else load_codebook()
+        if json:
+            show({"facets": [f.model_dump(mode="json") for f in book]}, True)
+        else:
+            print_codebook(book)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    home: HomeOption = None,
+    conversations: Annotated[int, typer.Option(help="Size of the synthetic world.")] = 6200,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic world.")] = 20260921,
+) -> None:
+    """The whole path on a synthetic world, in a home of its own, against the known truth."""
+    with one_line_causes():
+        from dagster_project.cli.demonstration import demonstrate
+
+        given = home or (context.obj or {}).get("home")
+        demonstrate(Path(given) if given else Path("demo-home"), conversations, seed)
+
+
+@app.command()
+def ui(
+    context: typer.Context,
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Where the UI listens.")] = 3000,
+) -> None:
+    """Open the Dagster UI on the home: assets, days, backfills, checks, schedule."""
+    with one_line_causes():
+        workspace = workspace_of(context, home)
+        environment = {**os.environ, "CONFIDE_HOME": str(workspace.home.root), "DAGSTER_HOME": str(workspace.home.dagster)}
+        command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "-p", str(port)]
+        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def main() -> None:
+    """Entry point of the `confide` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The state of a home's days: what has landed, what is stale and why, which periods are complete.
+
+A day passes three marks, each holding a digest of what it was made from: ingested (the lake holds what has
+landed), labelled (by this labeller and codebook), built (the warehouse holds those labels). A day whose digest
+differs is stale. Not here: doing anything about it (`assets/`, `running.py`).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from dagster_project.codebook.schema import Facet
+from dagster_project.domain.periods import Period, parse_period, periods_covering
+from dagster_project.home import Home
+from dagster_project.labelling import measured
+from dagster_project.storage.files import replacing
+from dagster_project.workspace import Workspace
+
+
+def instrument(workspace: Workspace, stage: str) -> tuple[list[Facet], str]:
+    """The facets that the labeller answers in a stage, and a digest of labeller, facets and prompts."""
+    classifier = workspace.classifier
+    facets = measured(list(workspace.codebook), stage, classifier.measures)
+    parts = [classifier.labeller, *(f"{f.id}:{f.version}:{classifier.prompt_hash(f)}" for f in facets)]
+    return facets, hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+class Marks:
+    """What the warehouse was last built from, a small file a day."""
+
+    def __init__(self, home: Home) -> None:
+        self._folder = home.private / "marks" / "built"
+        self._warehouse = home.warehouse
+
+    def read(self, day: date) -> str | None:
+        """The digest of the labels that the warehouse holds of a day; None without a warehouse."""
+        path = self._folder / day.isoformat()
+        return path.read_text() if path.exists() and self._warehouse.exists() else None
+
+    def write(self, day: date, digest: str) -> None:
+        """Remember that the warehouse holds these labels of a day."""
+        with replacing(self._folder / day.isoformat()) as temporary:
+            temporary.write_text(digest)
+
+
+@dataclass(frozen=True)
+class DayState:
+    """How far one day has come. Each flag implies the ones before it."""
+
+    day: date
+    ingested: bool
+    labelled: bool
+    built: bool
+
+
+def labels_digest(workspace: Workspace, day: date) -> str | None:
+    """Digest of what both stages' labels of a day were made from; None where a stage is missing."""
+    screen = workspace.lake.about("screen_labels", day)
+    detail = workspace.lake.about("detail_labels", day)
+    if screen is None or detail is None:
+        return None
+    return f"{screen['inputs']}/{detail['inputs']}"
+
+
+def day_states(workspace: Workspace, within: Iterable[date] | None = None) -> list[DayState]:
+    """The state of every landed day, in order; with `within`, of those days only."""
+    marks, lake = Marks(workspace.home), workspace.lake
+    _, screen = instrument(workspace, "screen")
+    _, detail = instrument(workspace, "detail")
+    wanted = None if within is None else set(within)
+    states = []
+    for day in workspace.landing.days():
+        if wanted is not None and day not in wanted:
+            continue
+        inputs = workspace.landing.inputs(day)
+        about = lake.about("conversations", day)
+        ingested = about is not None and about.get("inputs") == inputs
+        digest = labels_digest(workspace, day)
+        labelled = ingested and digest == f"{inputs}:{screen}/{inputs}:{screen}:{detail}"
+        states.append(DayState(day, ingested, labelled, labelled and marks.read(day) == digest))
+    return states
+
+
+def why_incomplete(workspace: Workspace, period: Period, today: date) -> str | None:
+    """Why a period cannot be released yet, in words; None when it is complete."""
+    if period.end > today:
+        return f"{period.key} is not over: its last day ends at {period.end} 00:00 UTC"
+    states = day_states(workspace, period.days)
+    if not states:
+        return f"{period.key} has no conversations"
+    missing = [s.day for s in states if not s.built]
+    if missing:
+        return f"{period.key} is incomplete: {len(missing)} of its days are not up to date, the first {missing[0]}; run `confide run`"
+    return None
+
+
+def published_periods(home: Home) -> list[Period]:
+    """The periods of the newest release, in order."""
+    from dagster_project.storage.published import current
+
+    snapshot = current(home)
+    return sorted(parse_period(p["key"]) for p in snapshot.manifest()["periods"]) if snapshot else []
+
+
+def releasable(workspace: Workspace, today: date) -> list[Period]:
+    """Complete periods of the configured kind that are not published yet, in order."""
+    published = set(published_periods(workspace.home))
+    periods = periods_covering(workspace.landing.days(), workspace.settings.release.kind)
+    return [p for p in periods if p not in published and why_incomplete(workspace, p, today) is None]

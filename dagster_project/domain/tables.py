@@ -1,0 +1,263 @@
+"""The published tables, declared once: keys, measures, types, descriptions, and how each is protected.
+
+Lives here: what CONTRACT-bound columns a release has, in order, and which candidate rows they are made from.
+From it come the suppressor, the writer's schemas, DuckDB comments and the tests of suites and dbt models. Not
+here: thresholds (`policy/`), the rules that apply them (`domain/disclosure/`), the numbers (dbt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+
+from dagster_project.domain.study import AFFECTIVE_TYPES, TALK_TYPES
+
+
+class Kind(StrEnum):
+    """The type of a published column. Shares are 0 to 1; means are on the scale of their facet."""
+
+    TEXT = "VARCHAR"
+    DATE = "DATE"
+    COUNT = "BIGINT"
+    NUMBER = "DOUBLE"
+    FLAG = "BOOLEAN"
+
+
+class Role(StrEnum):
+    """What the suppressor does with a column."""
+
+    KEY = "key"
+    ABOUT = "about"
+    """Says more of a key (a topic's name): it stands or falls with the row."""
+    CONVERSATIONS = "conversations"
+    USERS = "users"
+    SHARE = "share"
+    """Made from the rounded numerator and denominator, never taken from the candidate."""
+    MEAN = "mean"
+    LOW = "low"
+    HIGH = "high"
+    ABSENT = "absent"
+    """Null in every row until somebody's human labels give it a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One published column. `around`: the measure that an interval end has to enclose. `bounds`: of its scale."""
+
+    name: str
+    kind: Kind
+    role: Role
+    description: str
+    around: str | None = None
+    bounds: tuple[int, int] = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One published table.
+
+    fixed: the values that each key may have; a table whose keys are all fixed keeps a row for a withheld cell.
+    denominator: the count that shares, means and grids are measured by. total: the key values of the structural
+    total, exempt from the difference rule, and whose withholding withholds what is measured against it.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    fixed: Mapping[str, tuple[str, ...]]
+    denominator: str
+    is_rate: bool = True
+    is_topic: bool = False
+    is_sensitive: bool = False
+    for_small_organisations: bool = False
+    total: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that, with the period and revision, name a row."""
+        return tuple(c.name for c in self.columns if c.role is Role.KEY)
+
+    @property
+    def measures(self) -> tuple[Column, ...]:
+        """Every column that a withheld cell has null."""
+        return tuple(c for c in self.columns if c.role not in (Role.KEY, Role.ABOUT))
+
+    @property
+    def published_columns(self) -> tuple[Column, ...]:
+        """All columns of the published table, in order."""
+        return (*COMMON_COLUMNS, *self.columns, SUPPRESSED)
+
+    @property
+    def candidate_columns(self) -> tuple[str, ...]:
+        """The columns that a candidate row must have (the publish layer of the warehouse may have more)."""
+        counts = ["n_conversations", "n_users", "top_user_conversations", "top_two_conversations"]
+        if self.is_rate:
+            counts += ["of_conversations", "of_users", "rest_conversations", "rest_users"]
+        given = (Role.KEY, Role.ABOUT, Role.MEAN, Role.LOW, Role.HIGH)
+        return ("period_key", *(c.name for c in self.columns if c.role in given), *counts)
+
+    def is_total(self, row: Mapping[str, object]) -> bool:
+        """Whether a row is the table's structural total."""
+        return bool(self.total) and all(row[key] == value for key, value in self.total.items())
+
+    def order(self, row: Mapping[str, object]) -> tuple[int | str, ...]:
+        """Sort key of a row within its period: the declared order, then random ids; never a size, which tells."""
+        return tuple(self.fixed[key].index(str(row[key])) if key in self.fixed else str(row[key]) for key in self.keys)
+
+    def grid(self) -> list[tuple[str, ...]]:
+        """Every combination of fixed key values, in order."""
+        return list(product(*self.fixed.values()))
+
+
+COMMON_COLUMNS = (
+    Column("period_kind", Kind.TEXT, Role.KEY, "Kind of period: day, week (ISO, from Monday), month or window."),
+    Column("period_start", Kind.DATE, Role.KEY, "First day of the period, UTC."),
+    Column("period_end", Kind.DATE, Role.KEY, "First day after the period, UTC: periods are half-open."),
+    Column("revision", Kind.COUNT, Role.KEY, "0 as first published, then 1, 2 for corrections."),
+)
+SUPPRESSED = Column(
+    "suppressed", Kind.FLAG, Role.ABOUT, "True where the cell is withheld: every measure of the row is then null."
+)
+
+
+def _n_conversations(what: str) -> Column:
+    return Column("n_conversations", Kind.COUNT, Role.CONVERSATIONS, f"Counted conversations {what}, rounded.")
+
+
+def _n_users(what: str) -> Column:
+    return Column("n_users", Kind.COUNT, Role.USERS, f"Distinct users with a counted conversation {what}, rounded.")
+
+
+def _ends(measure: str, stem: str, what: str, bounds: tuple[int, int] = (0, 1)) -> tuple[Column, Column]:
+    text = f"end of the 95 % interval of {what}, rounded outward to the declared grid."
+    return (
+        Column(f"{stem}_low", Kind.NUMBER, Role.LOW, f"Lower {text}", measure, bounds),
+        Column(f"{stem}_high", Kind.NUMBER, Role.HIGH, f"Upper {text}", measure, bounds),
+    )
+
+
+def _absent(name: str, what: str) -> Column:
+    return Column(name, Kind.NUMBER, Role.ABSENT, f"{what}; null where no human labels have been imported.")
+
+
+PREVALENCE = Table(
+    name="prevalence",
+    description="One row per period and category: how many of all counted conversations are of it.",
+    columns=(
+        Column("category", Kind.TEXT, Role.KEY, "all, unknown, content_creation, affective or an affective type."),
+        _n_conversations("of the category"),
+        _n_users("of the category"),
+        Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of all counted conversations, on the declared grid."),
+        *_ends("share", "share", "the share, clustered by user"),
+        _absent("corrected_share", "Share corrected for the classifier's error"),
+        _absent("corrected_low", "Lower end of the corrected share's 95 % interval"),
+        _absent("corrected_high", "Upper end of the corrected share's 95 % interval"),
+    ),
+    fixed={
+        "category": (
+            "all",
+            "unknown",
+            "content_creation",
+            "affective",
+            *AFFECTIVE_TYPES,
+            "companionship_or_roleplay",
+        )
+    },
+    denominator="of_conversations",
+    for_small_organisations=True,
+    total={"category": "all"},
+)
+
+FUNNEL = Table(
+    name="funnel",
+    description="One row per period and step: how many conversations are left after each of the study's exclusions.",
+    columns=(
+        Column("step", Kind.TEXT, Role.KEY, "all, not_content_creation, affective or analysed."),
+        _n_conversations("left at the step"),
+        _n_users("left at the step"),
+    ),
+    fixed={"step": ("all", "not_content_creation", "affective", "analysed")},
+    denominator="of_conversations",
+    total={"step": "all"},
+)
+
+TOPICS = Table(
+    name="topics",
+    description="One row per period, affective type and topic large enough to be shown; smaller topics have no row.",
+    columns=(
+        Column("affective_type", Kind.TEXT, Role.KEY, "Affective type within which the topic was found."),
+        Column("topic_id", Kind.TEXT, Role.KEY, "Random id; it says nothing of size or order."),
+        Column("parent_topic_id", Kind.TEXT, Role.ABOUT, "Id of the published topic above it, if there is one."),
+        Column("level", Kind.COUNT, Role.ABOUT, "Level in the hierarchy of topics; 0 is the top."),
+        Column("topic_name", Kind.TEXT, Role.ABOUT, "Name made from terms that many users of the topic share."),
+        _n_conversations("of the topic"),
+        _n_users("of the topic"),
+        Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of the type's analysed conversations, on the grid."),
+    ),
+    fixed={"affective_type": TALK_TYPES},
+    denominator="of_conversations",
+    is_topic=True,
+)
+
+PUSHBACK = Table(
+    name="pushback",
+    description="One row per period, affective type, kind of pushback and position in the conversation.",
+    columns=(
+        Column("affective_type", Kind.TEXT, Role.KEY, "any (each analysed conversation once) or an affective type."),
+        Column("kind", Kind.TEXT, Role.KEY, "any (has any event) or the kind of event."),
+        Column("position", Kind.TEXT, Role.KEY, "any, or the third of the assistant's turns with the first of it."),
+        _n_conversations("with it"),
+        _n_users("with it"),
+        Column("of_conversations", Kind.COUNT, Role.CONVERSATIONS, "Analysed conversations of the type, rounded."),
+        Column("of_users", Kind.COUNT, Role.USERS, "Users with an analysed conversation of the type, rounded."),
+        Column("rate", Kind.NUMBER, Role.SHARE, "n_conversations of of_conversations (0 to 1), on the declared grid."),
+        *_ends("rate", "rate", "the rate, clustered by user"),
+    ),
+    fixed={
+        "affective_type": ("any", *TALK_TYPES),
+        "kind": ("any", "refusal", "safety", "boundary", "challenge", "correction", "other"),
+        "position": ("any", "early", "middle", "late"),
+    },
+    denominator="of_conversations",
+    is_sensitive=True,
+)
+
+SENTIMENT = Table(
+    name="sentiment",
+    description="One row per period and affective type: how the tone of long enough conversations moves.",
+    columns=(
+        Column("affective_type", Kind.TEXT, Role.KEY, "any (each analysed conversation once) or an affective type."),
+        _n_conversations("with at least six human messages of known tone"),
+        _n_users("with at least six human messages of known tone"),
+        Column(
+            "sentiment_start",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Mean tone (-1 to 1) of the first three human messages, on the declared grid.",
+            bounds=(-1, 1),
+        ),
+        Column(
+            "sentiment_end",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Mean tone (-1 to 1) of the last three human messages, on the declared grid.",
+            bounds=(-1, 1),
+        ),
+        Column(
+            "sentiment_change",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Mean of end minus start (-2 to 2), rounded by itself: it may differ from the rounded ends by a step.",
+            bounds=(-2, 2),
+        ),
+        *_ends("sentiment_change", "change", "sentiment_change, clustered by user", (-2, 2)),
+    ),
+    fixed={"affective_type": ("any", *TALK_TYPES)},
+    denominator="n_conversations",
+    is_rate=False,
+    is_sensitive=True,
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT)}

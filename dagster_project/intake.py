@@ -1,0 +1,256 @@
+"""Ingestion: chat logs into landing, under pseudonyms, each conversation once, each refusal counted.
+
+Lives here: the order of the steps and the report. Parts land first, then the index says so: killed at any
+point, running it again ends in the same landing. Not here: formats (`sources/`), what is kept and how
+(`storage/`), the lake (the assets put days together from landing).
+"""
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from dagster_project.domain.conversations import Message
+from dagster_project.errors import ConfideError
+from dagster_project.home import Home
+from dagster_project.sources import registry
+from dagster_project.sources.outcome import Parsed, Reason, Rejected
+from dagster_project.storage.ingest_index import WAIT_SECONDS, Entry, IngestIndex, Verdict
+from dagster_project.storage.landing import Landing
+from dagster_project.storage.landing_writer import BUFFER_BYTES, LandingWriter
+from dagster_project.storage.pseudonyms import Pseudonyms
+from dagster_project.storage.quarantine import Quarantine
+
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
+PACKED = ("", ".gz", ".zst")
+_READABLE = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read and the bytes there are, both as they lie on disk."""
+Step = Callable[[str], None]
+"""Called when a step is done: `landed day=…/…`, `quarantined`, `indexed`."""
+
+NO_USER_IDS = (
+    "no conversation has a user id: all of them together count as one person, so nothing can be published. "
+    "Give the logs a user_id (a pseudonym will do) and ingest them into a fresh home"
+)
+
+
+class IntakeError(ConfideError):
+    """An ingest that could not start or finish; the message says why. What had landed stays."""
+
+
+@dataclass
+class IntakeReport:
+    """What became of every record of an ingest. accepted + duplicates + replaced + quarantined = total."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    replaced: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    days: list[date] = field(default_factory=list)
+    assumed_utc: int = 0
+    without_user_id: int = 0
+    files: int = 0
+    files_passed_over: int = 0
+
+    @property
+    def total(self) -> int:
+        """Every record seen."""
+        return self.accepted + self.duplicates + self.replaced + sum(self.quarantined.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the operator should know now and not at release; empty when all is well."""
+        readable = self.accepted + self.duplicates + self.replaced
+        warnings = []
+        if readable and self.without_user_id == readable:
+            warnings.append(NO_USER_IDS)
+        elif self.without_user_id:
+            warnings.append(
+                f"{self.without_user_id:,} of {readable:,} conversations have no user id: together they count as one person"
+            )
+        if self.assumed_utc:
+            warnings.append(f"{self.assumed_utc:,} conversations have no time zone: taken as UTC")
+        return warnings
+
+    def as_json(self) -> dict[str, object]:
+        """The form of `confide ingest --json`."""
+        return {
+            "accepted": self.accepted,
+            "duplicates": self.duplicates,
+            "replaced": self.replaced,
+            "quarantined": self.quarantined,
+            "days": [day.isoformat() for day in self.days],
+            "assumed_utc": self.assumed_utc,
+            "without_user_id": self.without_user_id,
+        }
+
+
+def ingest(
+    home: Home,
+    paths: Sequence[Path],
+    format: str = registry.AUTO,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+    step: Step | None = None,
+    buffer_bytes: int = BUFFER_BYTES,
+    wait_seconds: float = WAIT_SECONDS,
+) -> IntakeReport:
+    """Read chat logs into landing. Records that cannot be used are quarantined, and the others go on.
+
+    paths: files, and folders whose readable files are taken in order. now: the clock that future dates are
+    measured by. buffer_bytes: memory for rows before they are set aside on disk. Raises IntakeError,
+    UnknownFormatError, IngestBusyError, HomeError; no message holds a word of a conversation.
+    """
+    if format != registry.AUTO:
+        registry.source_named(format)
+    files, passed_over = find_files(paths)
+    pseudonyms = Pseudonyms(home.key())
+    landing, now = Landing(home), now or datetime.now(UTC)
+    report, step = IntakeReport(files=len(files), files_passed_over=passed_over), step or _nothing
+    try:
+        with (
+            IngestIndex(home.ingest_index, wait_seconds) as index,
+            Quarantine(home) as quarantine,
+            LandingWriter(home, landing, buffer_bytes) as writer,
+        ):
+            _catch_up(index, landing)
+            desk = _Desk(pseudonyms, index, writer, quarantine, report)
+            for path, records in _records(files, format, now, progress):
+                for record in records:
+                    desk.take(path, record)
+            names = writer.land(lambda name: step(f"landed {name}"))
+            quarantine.keep()
+            step("quarantined")
+            index.cover(names)
+            index.commit()
+            step("indexed")
+    except OSError as error:
+        raise IntakeError(f"the ingest could not be written: {error.strerror or type(error).__name__}") from None
+    except sqlite3.Error as error:
+        raise IntakeError(f"the ingest index could not be written: {error}") from None
+    report.quarantined = dict(sorted(quarantine.counts.items()))
+    report.days = sorted({date.fromisoformat(name[4:14]) for name in names})
+    return report
+
+
+def find_files(paths: Iterable[Path]) -> tuple[list[Path], int]:
+    """The files to read, and how many of the folders' files are of another kind.
+
+    A file that is named is taken whatever it is called. Raises IntakeError on a path that is not there.
+    """
+    files: dict[Path, None] = {}
+    passed_over = 0
+    for path in paths:
+        if path.is_dir():
+            for found in _walk(path):
+                if found.name.lower().endswith(_READABLE):
+                    files.setdefault(found)
+                else:
+                    passed_over += 1
+        elif path.exists():
+            files.setdefault(path)
+        else:
+            raise IntakeError(f"{path}: no such file or folder")
+    return list(files), passed_over
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _nothing(step: str) -> None:
+    """Nobody listens."""
+
+
+def _catch_up(index: IngestIndex, landing: Landing) -> None:
+    """Bring the index to what has landed: after a kill between the two, and after parts were removed."""
+    landed, covered = landing.part_names(), index.parts()
+    if not covered <= set(landed):
+        index.clear()
+        covered = set()
+    missing = [name for name in landed if name not in covered]
+    for name in missing:
+        index.catch_up(landing.entries(name))
+    index.cover(missing)
+
+
+def _records(
+    files: list[Path], format: str, now: datetime, progress: Progress | None
+) -> Iterator[tuple[Path, Iterator[Parsed | Rejected]]]:
+    sizes = [_size(path) for path in files]
+    total, done = sum(sizes), 0
+    for path, size in zip(files, sizes, strict=True):
+        before = done
+        bytes_read = (lambda n, before=before: progress(before + n, total)) if progress is not None else None
+        yield path, registry.source_of(path, format).read(path, now=now, bytes_read=bytes_read)
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+class _Desk:
+    """Where each record is judged: pseudonyms on, then landing, quarantine or nothing."""
+
+    def __init__(
+        self,
+        pseudonyms: Pseudonyms,
+        index: IngestIndex,
+        writer: LandingWriter,
+        quarantine: Quarantine,
+        report: IntakeReport,
+    ) -> None:
+        self._pseudonyms, self._index, self._writer = pseudonyms, index, writer
+        self._quarantine, self._report = quarantine, report
+
+    def take(self, path: Path, record: Parsed | Rejected) -> None:
+        if isinstance(record, Rejected):
+            self._quarantine.add(record.reason, path, record.line_number, record.original, record.n_bytes)
+            return
+        conversation, report = record.conversation, self._report
+        messages = conversation.messages
+        entry = Entry(
+            conversation_key=self._pseudonyms.conversation(conversation.conversation_id),
+            user_key=self._pseudonyms.user(conversation.user_id),
+            started_at=conversation.started_at,
+            n_messages=len(messages),
+            content_hash=self._content_hash(messages),
+        )
+        verdict = self._index.judge(entry, lambda n: self._content_hash(messages[:n]))
+        if verdict is Verdict.CONFLICT:
+            self._quarantine.add(Reason.CONFLICT, path, record.line_number, record.original, len(record.original))
+            return
+        report.assumed_utc += record.assumed_utc
+        report.without_user_id += conversation.user_id is None
+        if verdict is Verdict.DUPLICATE:
+            report.duplicates += 1
+            return
+        if verdict is Verdict.NEW:
+            report.accepted += 1
+        else:
+            report.replaced += 1
+        self._writer.add(
+            conversation_key=entry.conversation_key,
+            user_key=entry.user_key,
+            started_at=entry.started_at,
+            assumed_utc=record.assumed_utc,
+            surface=conversation.surface,
+            content_hash=entry.content_hash,
+            messages=messages,
+        )
+
+    def _content_hash(self, messages: Sequence[Message]) -> str:
+        return self._pseudonyms.content(part for message in messages for part in (message.role.value, message.content))

@@ -1,0 +1,19 @@
+"""Jobs by name: what the commands and schedules run, the same assets that the UI shows."""
+
+import dagster as dg
+
+DAILY = dg.define_asset_job(
+    "daily",
+    selection=dg.AssetSelection.groups("ingestion", "classification", "warehouse"),
+    description="Ingest, label and build some days.",
+)
+MARTS = dg.define_asset_job(
+    "marts",
+    selection=dg.AssetSelection.groups("topics", "marts"),
+    description="Find topics and count, for some release periods. Publishes nothing.",
+)
+RELEASE = dg.define_asset_job(
+    "release",
+    selection=dg.AssetSelection.groups("topics", "marts", "release"),
+    description="Find topics, count, pass the gate and publish some complete periods.",
+)

@@ -1,0 +1,134 @@
+"""From conversations of a day to label rows of the lake, stage by stage.
+
+Lives here: reading a day's conversations back from the lake, asking a classifier, shaping answers into rows.
+Not here: how an answer is found (`classifiers/`), what is asked (`codebook/`), whose turn it is (`assets/`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+
+from dagster_project.codebook.schema import Facet
+from dagster_project.domain.conversations import Conversation, Message, Role
+from dagster_project.domain.labels import Answer, Status
+from dagster_project.storage.lake import TABLES, Lake
+
+COULD_NOT_TELL = Status.COULD_NOT_TELL.value
+
+
+@dataclass(frozen=True)
+class KeyedConversation:
+    """A conversation under its pseudonyms, with the keyed hash of its content."""
+
+    conversation: Conversation
+    content_hash: str
+
+
+def conversations_of_day(lake: Lake, day: date, only: frozenset[str] | None = None) -> list[KeyedConversation]:
+    """A day's conversations in the lake's order; with `only`, those of these keys."""
+    heads = lake.read("conversations", day)
+    texts = lake.read("messages", day)
+    if only is not None:
+        heads = heads.filter(pl.col("conversation_key").is_in(list(only)))
+        texts = texts.filter(pl.col("conversation_key").is_in(list(only)))
+    messages: dict[str, list[Message]] = {}
+    ordered = texts.sort("conversation_key", "message_index")
+    for key, role, content, created_at in ordered.select("conversation_key", "role", "content", "created_at").iter_rows():
+        messages.setdefault(key, []).append(Message(Role(role), content, created_at))
+    return [
+        KeyedConversation(
+            Conversation(key, user, started_at, tuple(messages.get(key, ())), surface),
+            content_hash,
+        )
+        for key, user, started_at, surface, content_hash in heads.select(
+            "conversation_key", "user_key", "started_at", "surface", "content_hash"
+        ).iter_rows()
+    ]
+
+
+def answer_rows(conversation_key: str, facet: Facet, answer: Answer, provenance: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The lake rows of one answer: one a value, or one row that says that there is none and why."""
+    base = {
+        "conversation_key": conversation_key,
+        "facet": facet.id,
+        "facet_version": facet.version,
+        "status": answer.status.value,
+        "value_index": 0,
+        "value": None,
+        "number": None,
+        "score": None,
+        "message_index": None,
+        **provenance,
+    }
+    if answer.status is not Status.OK or not answer.values:
+        yield base
+        return
+    numbers = {c.id: c.number for c in facet.categories}
+    for i, value in enumerate(answer.values):
+        told = value.category != COULD_NOT_TELL
+        yield base | {
+            "status": answer.status.value if told else COULD_NOT_TELL,
+            "value_index": i,
+            "value": value.category if told else None,
+            "number": numbers.get(value.category),
+            "score": value.score,
+            "message_index": value.message_index,
+        }
+
+
+def label_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Label rows as the lake keeps them, in canonical order."""
+    frame = pl.DataFrame(list(rows), schema=TABLES["screen_labels"], orient="row")
+    return frame.sort("conversation_key", "facet", "value_index")
+
+
+def read_answers(frame: pl.DataFrame) -> dict[str, dict[str, Answer]]:
+    """Label rows back into answers: conversation key -> facet id -> answer (values without scores)."""
+    from dagster_project.domain.labels import Value
+
+    found: dict[str, dict[str, tuple[Status, list[Value]]]] = {}
+    columns = ("conversation_key", "facet", "status", "value", "message_index")
+    for key, facet, status, value, index in frame.sort("value_index").select(columns).iter_rows():
+        _, values = found.setdefault(key, {}).setdefault(facet, (Status(status), []))
+        if value is not None:
+            values.append(Value(value, None, index))
+    return {
+        key: {facet: Answer(status, tuple(values)) for facet, (status, values) in facets.items()}
+        for key, facets in found.items()
+    }
+
+
+def now_utc() -> datetime:
+    """The time a label is given, in UTC and whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def measured(facets: Sequence[Facet], stage: str, measures: Any) -> list[Facet]:
+    """The facets of a stage that a labeller answers."""
+    return [f for f in facets if f.stage == stage and measures(f)]
+
+
+def label_conversations(
+    answers: Any, facets: Sequence[Facet], conversations: Sequence[KeyedConversation], progress: Any
+) -> Iterator[dict[str, Any]]:
+    """Label rows of some conversations. `answers`: the cached classifier (`classifiers/cache.py`)."""
+    given = answers.classify(facets, conversations, progress)
+    for keyed, labelled in zip(conversations, given, strict=True):
+        for facet in facets:
+            answer, labelled_at = labelled[facet.id]
+            provenance = {
+                "weight": 1.0,
+                "labeller": answers.labeller,
+                "prompt_hash": answers.prompt_hash(facet),
+                "labelled_at": labelled_at,
+            }
+            yield from answer_rows(keyed.conversation.conversation_id, facet, answer, provenance)
+
+
+def answer_counts(frame: pl.DataFrame) -> dict[str, int]:
+    """Answers by facet and outcome, as counts for metadata: `content_creation: ok` and the like."""
+    counted = frame.filter(pl.col("value_index") == 0).group_by("facet", "status").len().sort("facet", "status")
+    return {f"{facet}: {status}": n for facet, status, n in counted.iter_rows()}

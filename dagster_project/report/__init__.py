@@ -1,0 +1,1 @@
+"""Published tables in, one static page out."""

@@ -1,0 +1,108 @@
+"""What stands around the figures: key numbers, who labelled, the policy in force, what was withheld.
+
+Not here: the figures (`figures.py`), markup (`templates/`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dagster_project.codebook.loader import Codebook
+from dagster_project.report import words
+from dagster_project.report.selection import FIXED_TABLES, Published, Shown, of_facet
+
+SETTINGS = {
+    "profile": "Profile",
+    "min_users": "Users a published cell has at least",
+    "min_conversations": "Conversations a published cell has at least",
+    "min_topic_users": "Users a published topic has at least",
+    "min_topic_conversations": "Conversations a published topic has at least",
+    "max_conversations_per_user": "Conversations of one user counted in a period at most",
+    "rounding_base": "Counts are rounded to a multiple of",
+    "topic_rounding_base": "Counts of topics are rounded to a multiple of",
+    "max_top_user_share": "Part of a cell that one user may give at most",
+    "max_top_two_share": "Part of a cell that two users may give at most",
+    "min_period_users": "Users a period has at least for more than prevalence",
+}
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One number of the line at the top."""
+
+    value: str
+    label: str
+    note: str
+
+
+@dataclass(frozen=True)
+class MeasuredBy:
+    """Who answered one facet, and with which version of the question."""
+
+    facet: str
+    labeller: str
+    version: str
+    prompt_hash: str
+
+
+def key_figures(published: Published, period: Shown) -> list[KeyFigure]:
+    """Up to four numbers that are published; a withheld one is said to be withheld."""
+    prevalence = {r["category"]: r for r in published.rows("prevalence", period)}
+    found = []
+    if whole := prevalence.get("all"):
+        users = f"of {words.about(whole['n_users'])} users"
+        found.append(KeyFigure(words.count(whole["n_conversations"]), "conversations counted", users))
+    if row := prevalence.get("affective"):
+        note = _interval(words.share_interval(row["share_low"], row["share_high"]))
+        found.append(KeyFigure(words.share(row["share"]), "seek advice, support, company or roleplay", note))
+    for row in published.rows("pushback", period):
+        if (row["affective_type"], row["kind"], row["position"]) == ("any", "any", "any"):
+            note = _interval(words.share_interval(row["rate_low"], row["rate_high"]))
+            found.append(KeyFigure(words.share(row["rate"]), "of those analysed meet pushback", note))
+    for row in published.rows("sentiment", period):
+        if row["affective_type"] == "any":
+            note = _interval(words.signed_interval(row["change_low"], row["change_high"]))
+            found.append(
+                KeyFigure(words.signed(row["sentiment_change"]), "change in expressed tone, start to end", note)
+            )
+    return found
+
+
+def _interval(text: str) -> str:
+    return "" if text == words.WITHHELD else f"95 % interval {text}"
+
+
+def measured_by(published: Published, period: Shown, book: Codebook) -> list[MeasuredBy]:
+    """One row a facet that the manifest names a labeller for."""
+    labellers = published.about(period, "labellers", {})
+    versions, prompts = published.about(period, "facet_versions", {}), published.about(period, "prompt_hashes", {})
+    rows = []
+    for facet in book:
+        if labeller := of_facet(labellers, facet.id):
+            version = str(of_facet(versions, facet.id) or facet.version)
+            rows.append(MeasuredBy(facet.title, str(labeller), version, str(of_facet(prompts, facet.id) or "")[:12]))
+    return rows
+
+
+def policy_rows(policy: Any) -> list[tuple[str, str, str]]:
+    """(what, value, reason) a setting; a setting is a plain value or one with its reason."""
+    rows = []
+    for key, said in policy.items() if isinstance(policy, Mapping) else ():
+        value = said.get("value") if isinstance(said, Mapping) else said
+        reason = str(said.get("reason") or "") if isinstance(said, Mapping) else ""
+        if value is None or isinstance(value, Mapping | list):
+            continue
+        text = words.share(value) if isinstance(value, float) and value < 1 else str(value)
+        rows.append((SETTINGS.get(str(key), str(key).replace("_", " ").capitalize()), text, " ".join(reason.split())))
+    return rows
+
+
+def withheld_rows(published: Published, period: Shown) -> list[tuple[str, int, int]]:
+    """(table, published, withheld) for tables with a fixed grid. Topics are left out: their number would tell."""
+    rows = []
+    for table in FIXED_TABLES:
+        cells = published.rows(table, period)
+        n = sum(1 for row in cells if row["suppressed"])
+        if cells:
+            rows.append((table.capitalize(), len(cells) - n, n))
+    return rows

@@ -1,0 +1,318 @@
+"""The charts of the report, each drawn wide for a page and narrow for a phone.
+
+Lives here: what goes where on a sheet, in px. Not here: marks and rendering (`sheet.py`), words for
+numbers (`words.py`), which rows are shown (`figures.py`).
+"""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dagster_project.report import words
+from dagster_project.report.sheet import Sheet
+
+WIDE, NARROW = 720.0, 340.0
+LABELS = 208.0  # width of the label column of a wide chart
+NUMBERS = 148.0  # width of the column of numbers
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One labelled number with its interval; a value of None is withheld."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Where a mean starts and where it ends; None is withheld."""
+
+    label: str
+    start: float | None
+    end: float | None
+    change: float | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a funnel and its part of the first (0–1); None is withheld."""
+
+    label: str
+    n_conversations: int | None
+    part: float | None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic's name and its share (0–1)."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One small trend: an estimate a period in order, and the positions at which a new series starts."""
+
+    title: str
+    points: Sequence[Estimate]
+    breaks: frozenset[int] = field(default_factory=frozenset)
+
+
+def _top(values: Sequence[float | None], least: float = 0.0) -> float:
+    """A round upper end for an axis that starts at 0."""
+    highest = max([v for v in values if v is not None], default=0.0)
+    highest = max(highest, least, 1e-6)
+    unit: float = 10.0 ** math.floor(math.log10(highest))
+    return next(
+        step * unit for step in (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0) if step * unit >= highest * 0.999
+    )
+
+
+def _ticks(top: float) -> list[float]:
+    mantissa = top / 10 ** math.floor(math.log10(top) + 1e-9)
+    parts = 4 if round(mantissa, 3) in {2.0, 4.0, 8.0} else 3 if round(mantissa, 3) in {1.5, 3.0, 6.0} else 5
+    return [top * i / parts for i in range(parts + 1)]
+
+
+def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
+    """Shares as bars from zero with a dot and an interval."""
+    top = _top([v for row in rows for v in (row.value, row.high)])
+    step, head = (50.0, 22.0) if narrow else (36.0, 6.0)
+    height = head + step * len(rows) + 22
+    sheet = Sheet(NARROW if narrow else WIDE, height)
+    left, right = (2.0, NARROW - 12) if narrow else (LABELS, WIDE - NUMBERS - 12)
+
+    def x(value: float) -> float:
+        return left + (right - left) * value / top
+
+    ticks = _ticks(top)
+    for tick in ticks[:: 2 if narrow and len(ticks) > 5 else 1]:
+        sheet.rule((x(tick), 0 if not narrow else head), (x(tick), height - 22), "grid")
+        sheet.text(
+            x(tick), height - 6, words.share(tick), size=11.5, colour="muted",
+            align="left" if narrow and tick == 0 else "center" if tick < top or not narrow else "right",
+        )  # fmt: skip
+    for i, row in enumerate(rows):
+        y = head + step * i + (8 if narrow else step / 2)
+        _names_and_numbers(sheet, row, y, narrow, words.share(row.value), words.share_interval(row.low, row.high))
+        if row.value is None:
+            continue
+        sheet.box(left, y - 7, x(row.value) - left, 14, "soft", 2)
+        colour = "ink" if row.strong else "accent"
+        if row.low is not None and row.high is not None:
+            sheet.rule((x(row.low), y), (x(row.high), y), colour, 2.5)
+        sheet.dot(x(row.value), y, colour, 85)
+    return sheet
+
+
+def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
+    """Changes around zero with their intervals."""
+    top = _top([abs(v) for row in rows for v in (row.value, row.low, row.high) if v is not None], 0.05)
+    step, head = (50.0, 22.0) if narrow else (36.0, 6.0)
+    height = head + step * len(rows) + 22
+    sheet = Sheet(NARROW if narrow else WIDE, height)
+    left, right = (14.0, NARROW - 14) if narrow else (LABELS + 14, WIDE - NUMBERS - 26)
+    middle, half = (left + right) / 2, (right - left) / 2
+
+    def x(value: float) -> float:
+        return middle + half * value / top
+
+    for tick in (-top, -top / 2, 0.0, top / 2, top):
+        zero = tick == 0
+        low_edge = head if narrow else 0
+        sheet.rule((x(tick), low_edge), (x(tick), height - 22), "zero" if zero else "grid", 1.5 if zero else 1)
+        text = "no change" if zero else words.signed(tick)
+        sheet.text(x(tick), height - 6, text, size=11.5, colour="muted", align="center")
+    for i, row in enumerate(rows):
+        y = head + step * i + (8 if narrow else step / 2)
+        _names_and_numbers(sheet, row, y, narrow, words.signed(row.value), words.signed_interval(row.low, row.high))
+        if row.value is None:
+            continue
+        colour = "ink" if row.strong else "accent"
+        if row.low is not None and row.high is not None:
+            sheet.rule((x(row.low), y), (x(row.high), y), colour, 2.5)
+        sheet.dot(x(row.value), y, colour, 95)
+    return sheet
+
+
+def _names_and_numbers(sheet: Sheet, row: Estimate, y: float, narrow: bool, value: str, interval: str) -> None:
+    """The label and the number of one row: beside the plot when wide, above it when narrow."""
+    weight = 600 if row.strong else 400
+    base = y - 15 if narrow else y + 4.5
+    sheet.text(0, base, row.label, size=13.5, weight=weight)
+    if row.value is None:
+        sheet.text(sheet.width, base, words.WITHHELD, size=12.5, colour="muted", align="right", italic=True)
+    elif row.low is None:
+        sheet.text(sheet.width, base, value, size=13.5, weight=600, align="right")
+    else:
+        sheet.text(sheet.width, base, interval, size=12, colour="muted", align="right")
+        sheet.text(sheet.width - 8 - 6.7 * len(interval), base, value, size=13.5, weight=600, align="right")
+
+
+def totals(rows: Sequence[Step], *, narrow: bool) -> Sheet:
+    """A funnel: a bar and a count a step."""
+    step, head = (46.0, 20.0) if narrow else (34.0, 2.0)
+    height = head + step * len(rows)
+    sheet = Sheet(NARROW if narrow else WIDE, height)
+    left, right = (0.0, NARROW) if narrow else (LABELS, WIDE - NUMBERS - 12)
+    for i, row in enumerate(rows):
+        y = head + step * i + (2 if narrow else 8)
+        base = y - 7 if narrow else y + 13
+        sheet.text(0, base, row.label, size=13.5)
+        if row.n_conversations is None or row.part is None:
+            sheet.text(sheet.width, base, words.WITHHELD, size=12.5, colour="muted", align="right", italic=True)
+            continue
+        sheet.box(left, y, right - left, 18 if not narrow else 12, "track", 3)
+        sheet.box(left, y, (right - left) * min(row.part, 1), 18 if not narrow else 12, "softink", 3)
+        sheet.text(sheet.width, base, words.count(row.n_conversations), size=13.5, weight=600, align="right")
+    return sheet
+
+
+def topics(rows: Sequence[Topic], top: float) -> Sheet:
+    """The largest topics of one type: names above bars, one width for every screen. top: end of the common axis."""
+    wrapped = [textwrap.wrap(row.name, 42, max_lines=2, placeholder=" …") or ["–"] for row in rows]
+    height = sum(17 * len(lines) + 25 for lines in wrapped) + 4.0
+    sheet = Sheet(NARROW, height)
+    y = 0.0
+    for row, lines in zip(rows, wrapped, strict=True):
+        for line in lines:
+            y += 17
+            sheet.text(0, y - 3, line, size=13)
+        room = NARROW - 58
+        sheet.box(0, y + 3, room, 8, "track", 2)
+        sheet.box(0, y + 3, room * min(row.share / top, 1), 8, "accent", 2)
+        sheet.text(NARROW, y + 11.5, words.share(row.share), size=12.5, weight=600, align="right")
+        y += 25
+    return sheet
+
+
+def cells(
+    columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]], *, narrow: bool, strong: int = 0
+) -> Sheet:
+    """Shares in a grid: a number over a small bar in each cell. strong: how many first rows are set bold."""
+    top = _top([v for _, values in rows for v in values])
+    step, head = (62.0, 44.0) if narrow else (46.0, 30.0)
+    height = head + step * len(rows)
+    sheet = Sheet(NARROW if narrow else WIDE, height)
+    left = 0.0 if narrow else LABELS
+    gap = 8.0 if narrow else 14.0
+    width = (sheet.width - left + gap) / len(columns)
+    for j, column in enumerate(columns):
+        sheet.text(left + j * width, 12, column, size=11 if narrow else 12.5, colour="muted")
+    for i, (name, values) in enumerate(rows):
+        y = head + step * i
+        sheet.rule((0, y - (24 if narrow else 11)), (sheet.width, y - (24 if narrow else 11)), "grid")
+        sheet.text(0, y - 7 if narrow else y + 13, name, size=13.5, weight=600 if i < strong else 400)
+        base = y + (12 if narrow else 9)
+        for j, value in enumerate(values):
+            at = left + j * width
+            if value is None:
+                sheet.text(at, base, words.WITHHELD, size=11 if narrow else 12, colour="muted", italic=True)
+                continue
+            sheet.text(at, base, words.share(value), size=12 if narrow else 13)
+            sheet.box(at, base + 7, width - gap, 5, "track", 2)
+            sheet.box(at, base + 7, (width - gap) * value / top, 5, "accent", 2)
+    return sheet
+
+
+def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
+    """Mean tone at the start (ring) and at the end (dot) on the scale from −1 to +1."""
+    known = [abs(v) for row in rows for v in (row.start, row.end) if v is not None]
+    top = 1.0 if max(known, default=0.0) > 0.5 else 0.5
+    step, head = (50.0, 42.0) if narrow else (36.0, 26.0)
+    height = head + step * len(rows) + 22
+    sheet = Sheet(NARROW if narrow else WIDE, height)
+    left, right = (14.0, NARROW - 14) if narrow else (LABELS + 14, WIDE - NUMBERS - 26)
+    middle, half = (left + right) / 2, (right - left) / 2
+
+    def x(value: float) -> float:
+        return middle + half * value / top
+
+    for tick in (-top, -top / 2, 0.0, top / 2, top):
+        zero = tick == 0
+        sheet.rule((x(tick), head - 6), (x(tick), height - 22), "zero" if zero else "grid", 1.5 if zero else 1)
+        sheet.text(
+            x(tick), height - 6, "neutral" if zero else words.signed(tick), size=11.5, colour="muted", align="center"
+        )
+    sheet.text(left - 14, 12, "← more negative", size=11.5, colour="muted")
+    sheet.text(right + 14, 12, "more positive →", size=11.5, colour="muted", align="right")
+    for i, row in enumerate(rows):
+        y = head + step * i + (8 if narrow else step / 2)
+        base = y - 15 if narrow else y + 4.5
+        sheet.text(0, base, row.label, size=13.5)
+        if row.start is None or row.end is None:
+            sheet.text(sheet.width, base, words.WITHHELD, size=12.5, colour="muted", align="right", italic=True)
+            continue
+        sheet.rule((x(row.start), y), (x(row.end), y), "accent", 2.5)
+        sheet.dot(x(row.start), y, "accent", 80, ring=True)
+        sheet.dot(x(row.end), y, "accent", 100)
+        both = f"{words.signed(row.start)} → {words.signed(row.end)}"
+        sheet.text(sheet.width, base, both, size=13, align="right")
+    return sheet
+
+
+def trends(panels: Sequence[Panel], ends: tuple[str, str], *, narrow: bool, around_zero: bool = False) -> Sheet:
+    """Small multiples over periods, one scale: line and interval, a gap where withheld, dashes between series."""
+    columns = 2 if narrow else 4
+    gap = 20.0 if narrow else 28.0
+    full = NARROW if narrow else WIDE
+    width = (full - gap * (columns - 1)) / columns
+    plot, step = 58.0, 126.0
+    sheet = Sheet(full, step * math.ceil(len(panels) / columns))
+    values = [v for panel in panels for p in panel.points for v in (p.value, p.low, p.high) if v is not None]
+    top = _top([abs(v) for v in values], 0.02)
+    bottom = -top if around_zero else 0.0
+    say = words.signed if around_zero else words.share
+    for i, panel in enumerate(panels):
+        left, head = (i % columns) * (width + gap), (i // columns) * step + 32
+        foot = head + plot
+        n = max(len(panel.points) - 1, 1)
+
+        def x(j: float, left: float = left, n: int = n) -> float:
+            return left + 4 + (width - 8) * j / n
+
+        def y(value: float, foot: float = foot) -> float:
+            return foot - plot * (value - bottom) / (top - bottom)
+
+        sheet.text(left, head - 18, panel.title, size=12.5, weight=600)
+        sheet.text(left, head - 4, say(top), size=10.5, colour="muted")
+        sheet.rule((left, y(top)), (left + width, y(top)), "grid")
+        sheet.rule((left, y(0)), (left + width, y(0)), "zero", 1)
+        sheet.text(left, foot + 15, ends[0], size=10.5, colour="muted")
+        sheet.text(left + width, foot + 15, ends[1], size=10.5, colour="muted", align="right")
+        for j in panel.breaks:
+            sheet.rule((x(j - 0.5), head - 2), (x(j - 0.5), foot), "muted", 1, (3, 3))
+        for run in _runs(panel):
+            low_high = [(j, p.low, p.high) for j, p in run if p.low is not None and p.high is not None]
+            if len(low_high) > 1:
+                sheet.band([(x(j), y(high), y(low)) for j, low, high in low_high], "soft")
+            if len(run) > 1:
+                sheet.line([(x(j), y(p.value or 0.0)) for j, p in run], "accent")
+            else:
+                sheet.dot(x(run[0][0]), y(run[0][1].value or 0.0), "accent", 30)
+        last = panel.points[-1] if panel.points else None
+        if last is not None and last.value is not None:
+            sheet.dot(x(len(panel.points) - 1), y(last.value), "accent", 45)
+            sheet.text(left + width, head - 4, say(last.value), size=11.5, weight=600, align="right")
+        elif last is not None:
+            sheet.text(left + width, head - 4, words.WITHHELD, size=11, colour="muted", align="right", italic=True)
+    return sheet
+
+
+def _runs(panel: Panel) -> list[list[tuple[int, Estimate]]]:
+    """Consecutive published points of one series."""
+    runs: list[list[tuple[int, Estimate]]] = []
+    current: list[tuple[int, Estimate]] = []
+    for j, point in enumerate(panel.points):
+        if (point.value is None or j in panel.breaks) and current:
+            runs.append(current)
+            current = []
+        if point.value is not None:
+            current.append((j, point))
+    return [*runs, current] if current else runs

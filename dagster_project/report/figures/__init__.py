@@ -1,0 +1,1 @@
+"""The four figures of the study, one module each."""

@@ -1,0 +1,135 @@
+"""What every figure needs: the rows of its period, labels, and drawings fit for the page.
+
+Not here: what a figure says (its own module), marks and axes (`charts.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dagster_project.report import charts, words
+from dagster_project.report.charts import Estimate, Panel, Shift, Step
+from dagster_project.report.figures.parts import Chart
+from dagster_project.report.selection import Published, Row, Shown, of_facet
+from dagster_project.report.sheet import Sheet
+from dagster_project.report.svg import dress
+
+
+@dataclass(frozen=True)
+class Context:
+    """One release, the period shown in full, and what its categories are called."""
+
+    published: Published
+    period: Shown
+    labels: Mapping[str, str]
+
+    def withheld(self, table: str) -> str:
+        """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
+        rows = self.rows(table)
+        n = sum(1 for r in rows if r["suppressed"])
+        name = {"prevalence": "the table of types", "funnel": "the funnel"}.get(table, "the table below")
+        return "" if not rows else f"Withheld: {n if n else 'none'} of the {len(rows)} cells of {name}."
+
+    def rows(self, table: str) -> list[Row]:
+        return self.published.rows(table, self.period)
+
+    def label(self, category: str) -> str:
+        return words.label(self.labels, category)
+
+    def type(self, affective_type: str) -> str:
+        return "All types" if affective_type == "any" else self.label(affective_type)
+
+    def short(self, kind: str) -> str:
+        return self.label(kind).split(" ")[0]
+
+    def share(self, row: Row, measure: str, *, label: str = "", strong: bool = False) -> Estimate:
+        name = label or self.label(row["category"])
+        return Estimate(name, row[measure], row[f"{measure}_low"], row[f"{measure}_high"], strong)
+
+    def labelled(self, *facets: str) -> str:
+        said = self.published.about(self.period, "labellers")
+        names = list(dict.fromkeys(str(of_facet(said, f)) for f in facets if of_facet(said, f)))
+        return f"Labelled by {words.listed(names)}." if names else ""
+
+    def dressed(self, sheet: Sheet, chart_id: str, title: str, description: str, variant: str) -> str:
+        chart_id = f"c-{chart_id.replace('_', '-')}"
+        return dress(sheet.svg(), chart_id=chart_id, title=title, description=description, variant=variant)
+
+    def both(self, chart_id: str, title: str, description: str, draw: Callable[[bool], Sheet]) -> tuple[str, ...]:
+        return tuple(
+            self.dressed(draw(narrow), f"{chart_id}-{variant}", title, description, variant)
+            for narrow, variant in ((False, "wide"), (True, "narrow"))
+        )
+
+    def chart(
+        self, chart_id: str, heading: str, draw: Callable[..., Sheet], rows: Sequence[object], signed: bool = False
+    ) -> Chart:
+        """One chart, wide and narrow. signed: its numbers are changes, not shares."""
+        description = "; ".join(_described(row, signed) for row in rows)
+        return Chart(heading, self.both(chart_id, heading, description, lambda narrow: draw(rows, narrow=narrow)))
+
+    def grid(
+        self, chart_id: str, heading: str, columns: Sequence[str], rows: list[tuple[str, list[float | None]]]
+    ) -> Chart:
+        description = "; ".join(
+            f"{name}: " + ", ".join(f"{column} {words.share(v)}" for column, v in zip(columns, values, strict=True))
+            for name, values in rows
+        )
+
+        def draw(narrow: bool) -> Sheet:
+            return charts.cells(columns, rows, narrow=narrow, strong=1 if rows and rows[0][0] == "All types" else 0)
+
+        return Chart(heading, self.both(chart_id, heading, description, draw))
+
+    def trend(
+        self,
+        table: str,
+        heading: str,
+        categories: Sequence[str],
+        is_of: Callable[[Row, str], bool],
+        measure: str,
+        facets: tuple[str, ...],
+        around_zero: bool = False,
+    ) -> Chart | None:
+        """Small trends over periods of one kind, or None with fewer than two."""
+        periods = self.published.trend()
+        if not periods:
+            return None
+        series = [self.published.series(p, facets) for p in periods]
+        breaks = frozenset(i for i in range(1, len(series)) if series[i] != series[i - 1])
+        low, high = ("change_low", "change_high") if around_zero else (f"{measure}_low", f"{measure}_high")
+        found = [self.published.rows(table, p) for p in periods]
+        panels = []
+        for category in categories:
+            points = []
+            for rows in found:
+                row = next((r for r in rows if is_of(r, category)), {})
+                points.append(Estimate("", row.get(measure), row.get(low), row.get(high)))
+            name = "All types" if category in {"any", "affective"} else self.label(category)
+            panels.append(Panel(name, points, breaks))
+        say = words.signed if around_zero else words.share
+        description = "; ".join(f"{p.title}: " + ", ".join(say(e.value) for e in p.points) for p in panels)
+        ends = words.short_day(periods[0].start), words.short_day(periods[-1].start)
+        heading = f"{heading}, by {self.period.kind}"
+        drawings = self.both(
+            f"{table}-trend",
+            heading,
+            f"{len(periods)} periods, oldest first. {description}",
+            lambda narrow: charts.trends(panels, ends, narrow=narrow, around_zero=around_zero),
+        )
+        note = "Band: 95 % interval. A gap is a withheld period; dates are first days."
+        if breaks:
+            note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
+        return Chart(heading, drawings, note)
+
+
+def _described(row: object, signed: bool) -> str:
+    """One row of a chart in words, for those who hear it."""
+    if isinstance(row, Estimate):
+        say, between = (words.signed, words.signed_interval) if signed else (words.share, words.share_interval)
+        interval = f", interval {between(row.low, row.high)}" if row.value is not None and row.low is not None else ""
+        return f"{row.label}: {say(row.value)}{interval}"
+    if isinstance(row, Shift):
+        return f"{row.label}: start {words.signed(row.start)}, end {words.signed(row.end)}"
+    if isinstance(row, Step):
+        return f"{row.label}: {words.count(row.n_conversations)}"
+    raise TypeError(f"no words for a {type(row).__name__}")

@@ -1,0 +1,67 @@
+"""What a figure is made of: charts, tables, words. No figure in particular lives here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagster_project.report import words
+from dagster_project.report.selection import Row
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A heading and its drawings: SVG strings that are safe to put into the page."""
+
+    heading: str
+    drawings: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """keys: what the row is about. cells is None where the row is withheld."""
+
+    keys: tuple[str, ...]
+    cells: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of published numbers."""
+
+    caption: str
+    key_columns: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Everything the page shows of one figure."""
+
+    number: int
+    slug: str
+    title: str
+    lead: str
+    charts: tuple[Chart, ...]
+    panels: tuple[Chart, ...]
+    caption: tuple[str, ...]
+    tables: tuple[Table, ...]
+    trend: Chart | None = None
+    trend_note: str = ""
+    help_line: bool = False
+
+
+def table(
+    caption: str,
+    keys: tuple[str, ...],
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[tuple[str, ...], Row, tuple[str, ...]]],
+    folded: bool = False,
+) -> Table:
+    shown = tuple(TableRow(names, None if row["suppressed"] else cells) for names, row, cells in rows)
+    return Table(caption, keys, columns, shown, folded)
+
+
+def counts(row: Row) -> tuple[str, str]:
+    return words.count(row["n_conversations"]), words.count(row["n_users"])

@@ -1,0 +1,77 @@
+"""Figure 1: how common each kind of conversation is, and the funnel to those analysed."""
+
+from dagster_project.domain.study import AFFECTIVE_TYPES
+from dagster_project.report import charts, words
+from dagster_project.report.charts import Step
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.selection import Row
+
+
+def prevalence(ctx: Context) -> Figure | None:
+    rows = ctx.rows("prevalence")
+    if not rows:
+        return None
+    by = {row["category"]: row for row in rows}
+    whole, any_type = by.get("all", {}), by.get("affective", {})
+    order = ("affective", *AFFECTIVE_TYPES, "companionship_or_roleplay")
+    estimates = [ctx.share(by[c], "share", strong=c == "affective") for c in order if c in by]
+    funnel = ctx.rows("funnel")
+    first = funnel[0]["n_conversations"] if funnel else None
+    steps = [Step(ctx.label(r["step"]), r["n_conversations"], _part(r["n_conversations"], first)) for r in funnel]
+    title = "How common affective conversations are"
+    if any_type.get("share") is not None:
+        title = f"Affective conversations are {words.share(any_type['share'])} of all that were counted"
+    drawn = [ctx.chart("prevalence", "Share of all counted conversations", charts.shares, estimates)]
+    if steps:
+        drawn.append(ctx.chart("funnel", "From all conversations to those analysed", charts.totals, steps))
+    return Figure(
+        number=1,
+        slug="prevalence",
+        title=title,
+        lead=(
+            "Affective conversations are those in which a person seeks advice about others, coaching, "
+            "counselling, company or roleplay for themselves. A conversation may be of several kinds."
+        ),
+        charts=tuple(drawn),
+        panels=(),
+        caption=(
+            f"Denominator: {words.about(whole.get('n_conversations'))} counted conversations of "
+            f"{words.about(whole.get('n_users'))} users.",
+            "Dot: share. Line and brackets: 95 % interval.",
+            ctx.labelled("content_creation", "affective_type"),
+            ctx.withheld("prevalence"),
+            ctx.withheld("funnel"),
+        ),
+        tables=(
+            table(
+                "Prevalence by type",
+                ("Category",),
+                ("Conversations", "Users", "Share", "95 % interval"),
+                [((ctx.label(r["category"]),), r, _prevalence_cells(r)) for r in rows],
+            ),
+            table(
+                "From all conversations to those analysed",
+                ("Step",),
+                ("Conversations", "Users"),
+                [((ctx.label(r["step"]),), r, counts(r)) for r in funnel],
+            ),
+        ),
+        trend=ctx.trend(
+            "prevalence",
+            "Share of conversations",
+            ("affective", *AFFECTIVE_TYPES),
+            lambda row, c: row["category"] == c,
+            "share",
+            ("content_creation", "affective_type"),
+        ),
+    )
+
+
+def _prevalence_cells(row: Row) -> tuple[str, ...]:
+    return (*counts(row), words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"]))
+
+
+def _part(n: int | None, whole: int | None) -> float | None:
+    """Length of a bar: published counts only, so nothing is told that is not told already."""
+    return n / whole if n is not None and whole else None

@@ -1,0 +1,93 @@
+"""Figure 3: how often the assistant pushes back, of which kind, and where in the conversation."""
+
+from collections.abc import Mapping, Sequence
+
+from dagster_project.domain.study import TALK_TYPES
+from dagster_project.report import charts, words
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.selection import Row
+
+KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
+THIRDS = ("early", "middle", "late")
+
+
+def pushback(ctx: Context) -> Figure | None:
+    rows = ctx.rows("pushback")
+    if not rows:
+        return None
+    by = {(r["affective_type"], r["kind"], r["position"]): r for r in rows}
+    types = [t for t in ("any", *TALK_TYPES) if (t, "any", "any") in by]
+    whole = by.get(("any", "any", "any"), {})
+    rates = [ctx.share(by[t, "any", "any"], "rate", label=ctx.type(t), strong=t == "any") for t in types]
+    kinds = [(ctx.type(t), [_rate(by, t, kind, "any") for kind in KINDS]) for t in types]
+    thirds = [(ctx.type(t), [_rate(by, t, "any", third) for third in THIRDS]) for t in types]
+    title = "How often the assistant pushes back"
+    if whole.get("rate") is not None:
+        title = f"The assistant pushes back in {words.share(whole['rate'])} of the analysed conversations"
+    main = [r for r in rows if r["position"] == "any"]
+    placed = [r for r in rows if r["kind"] == "any" and r["position"] != "any"]
+    rest = [r for r in rows if r["kind"] != "any" and r["position"] != "any"]
+    keys = ("Type", "Kind", "Where first")
+    measures = ("With it", "Users with it", "Of conversations", "Of users", "Rate", "95 % interval")
+    return Figure(
+        number=3,
+        slug="pushback",
+        title=title,
+        lead=(
+            "Pushback is where the assistant pushes back against, or refuses to comply with, something the "
+            "person requests or says. It may be right or wrong to do so: this figure counts, it does not judge."
+        ),
+        charts=(
+            ctx.chart("pushback", "Conversations with any pushback", charts.shares, rates),
+            ctx.grid("kinds", "By kind of pushback", [ctx.short(k) for k in KINDS], kinds),
+            ctx.grid("thirds", "Where it first occurs", [ctx.label(t) for t in THIRDS], thirds),
+        ),
+        panels=(),
+        caption=(
+            f"Denominator: {words.about(whole.get('of_conversations'))} analysed conversations of "
+            f"{words.about(whole.get('of_users'))} users; for a type, those of that type.",
+            "Dot: rate. Line and brackets: 95 % interval. A conversation may show several kinds; thirds are of "
+            "the assistant’s turns.",
+            ctx.labelled("pushback"),
+            ctx.withheld("pushback"),
+        ),
+        tables=(
+            table("Pushback by type and kind", keys[:2], measures, _pushback_rows(ctx, main, 2)),
+            table("Where pushback first occurs", (keys[0], keys[2]), measures, _pushback_rows(ctx, placed, 0)),
+            table("Each kind by position", keys, measures, _pushback_rows(ctx, rest, 3), folded=True),
+        ),
+        trend=ctx.trend(
+            "pushback",
+            "Conversations with any pushback",
+            ("any", *TALK_TYPES),
+            lambda row, t: (row["affective_type"], row["kind"], row["position"]) == (t, "any", "any"),
+            "rate",
+            ("affective_type", "pushback"),
+        ),
+        help_line=True,
+    )
+
+
+def _pushback_rows(ctx: Context, rows: Sequence[Row], keys: int) -> list[tuple[tuple[str, ...], Row, tuple[str, ...]]]:
+    """keys: 2 = type and kind, 3 = type, kind and position, 0 = type and position."""
+    found: list[tuple[tuple[str, ...], Row, tuple[str, ...]]] = []
+    for r in rows:
+        kind = "Any kind" if r["kind"] == "any" else ctx.label(r["kind"])
+        names = (ctx.type(r["affective_type"]), kind, ctx.label(r["position"]))
+        shown = (names[0], names[2]) if keys == 0 else names[:keys]
+        measures = (
+            *counts(r),
+            words.count(r["of_conversations"]),
+            words.count(r["of_users"]),
+            words.share(r["rate"]),
+            words.share_interval(r["rate_low"], r["rate_high"]),
+        )
+        found.append((shown, r, measures))
+    return found
+
+
+def _rate(by: Mapping[tuple[str, str, str], Row], affective_type: str, kind: str, position: str) -> float | None:
+    row = by.get((affective_type, kind, position))
+    rate: float | None = row["rate"] if row else None
+    return rate

@@ -1,0 +1,90 @@
+"""Figure 4: how the tone of a person's words moves from the start of a conversation to its end."""
+
+from collections.abc import Sequence
+
+from dagster_project.domain.study import TALK_TYPES
+from dagster_project.report import charts, words
+from dagster_project.report.charts import Estimate, Shift
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.selection import Row
+
+
+def sentiment(ctx: Context) -> Figure | None:
+    rows = ctx.rows("sentiment")
+    if not rows:
+        return None
+    by = {r["affective_type"]: r for r in rows}
+    types = [t for t in ("any", *TALK_TYPES) if t in by]
+    shifts = [
+        Shift(ctx.type(t), by[t]["sentiment_start"], by[t]["sentiment_end"], by[t]["sentiment_change"]) for t in types
+    ]
+    changed = [
+        Estimate(ctx.type(t), r["sentiment_change"], r["change_low"], r["change_high"], t == "any")
+        for t in types
+        for r in (by[t],)
+    ]
+    whole = by.get("any", {})
+    return Figure(
+        number=4,
+        slug="sentiment",
+        title=_tone_title(rows if not whole else [whole]),
+        lead=(
+            "The tone of a person’s words, from −1 (very negative) to +1 (very positive): the mean of their last "
+            "three messages beside the mean of their first three, in conversations of six or more."
+        ),
+        charts=(
+            ctx.chart("shifts", "Mean tone at the start (ring) and at the end (dot)", charts.shifts, shifts),
+            ctx.chart("changes", "Change from start to end", charts.changes, changed, signed=True),
+        ),
+        panels=(),
+        caption=(
+            f"Denominator: {words.about(whole.get('n_conversations'))} conversations of "
+            f"{words.about(whole.get('n_users'))} users in which all six messages could be told."
+            if whole
+            else "Denominator: conversations of each type in which all six messages could be told.",
+            "Line and brackets: 95 % interval, bootstrap over users, n = 1,000.",
+            "Expressed tone is not a person’s state, and a change within a conversation is not an outcome.",
+            ctx.labelled("sentiment"),
+            ctx.withheld("sentiment"),
+        ),
+        tables=(
+            table(
+                "Tone at the start and at the end, by type",
+                ("Type",),
+                ("Conversations", "Users", "Start", "End", "Change", "95 % interval"),
+                [((ctx.type(r["affective_type"]),), r, _tone_cells(r)) for r in rows],
+            ),
+        ),
+        trend=ctx.trend(
+            "sentiment",
+            "Change in tone",
+            tuple(types),
+            lambda row, t: row["affective_type"] == t,
+            "sentiment_change",
+            ("affective_type", "sentiment"),
+            around_zero=True,
+        ),
+    )
+
+
+def _tone_cells(row: Row) -> tuple[str, ...]:
+    tone = (words.signed(row[f"sentiment_{part}"]) for part in ("start", "end", "change"))
+    return (*counts(row), *tone, words.signed_interval(row["change_low"], row["change_high"]))
+
+
+def _tone_title(rows: Sequence[Row]) -> str:
+    """What the interval of the change allows to say, and no more."""
+    known = [r for r in rows if r["change_low"] is not None and r["change_high"] is not None]
+    if not known:
+        return "How expressed tone moves within a conversation"
+    if len(known) == 1:
+        row = known[0]
+        change = words.signed(row["sentiment_change"])
+        if row["change_low"] > 0:
+            return f"Expressed tone ends higher than it starts, by {change} on a scale from −1 to +1"
+        if row["change_high"] < 0:
+            return f"Expressed tone ends lower than it starts, by {change} on a scale from −1 to +1"
+        return "No clear change in expressed tone from start to end"
+    up, down = sum(r["change_low"] > 0 for r in known), sum(r["change_high"] < 0 for r in known)
+    return f"Expressed tone ends higher in {up}, lower in {down} and unclear in {len(known) - up - down} types"

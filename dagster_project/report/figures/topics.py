@@ -1,0 +1,115 @@
+"""Figure 2: the topics of each kind of conversation."""
+
+from collections.abc import Mapping, Sequence
+
+from dagster_project.domain.study import TALK_TYPES
+from dagster_project.report import charts, words
+from dagster_project.report.charts import Topic
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import Chart, Figure, counts, table
+from dagster_project.report.selection import Row
+
+TOPICS_SHOWN = 8
+
+
+def topics(ctx: Context) -> Figure | None:
+    rows = [r for r in ctx.rows("topics") if not r["suppressed"] and r["share"] is not None]
+    if "topics" not in ctx.published.tables:
+        return None
+    roots = [r for r in rows if r["parent_topic_id"] is None]
+    by_type = {t: _largest([r for r in roots if r["affective_type"] == t]) for t in TALK_TYPES}
+    top = max((r["share"] for found in by_type.values() for r in found), default=1.0)
+    panels = tuple(
+        Chart(
+            ctx.label(kind),
+            (
+                ctx.dressed(
+                    charts.topics([Topic(r["topic_name"], r["share"]) for r in found], top),
+                    f"topics-{kind}",
+                    f"Largest topics in {ctx.label(kind)}",
+                    "; ".join(f"{r['topic_name']}: {words.share(r['share'])}" for r in found),
+                    "both",
+                ),
+            )
+            if found
+            else (),
+            _topics_note(ctx, kind, bool(found)),
+        )
+        for kind, found in by_type.items()
+    )
+    trend_note = ""
+    if ctx.published.trend():
+        trend_note = "Topics are found anew in each period, so they are not drawn over time."
+    return Figure(
+        number=2,
+        slug="topics",
+        title=_topics_title(ctx, by_type),
+        lead=(
+            "Conversations of one kind that are about similar things form a topic. Its name is made only of "
+            "words that many different people used."
+        ),
+        charts=(),
+        panels=panels,
+        caption=(
+            f"Up to {TOPICS_SHOWN} topics a kind, largest first; the bars of all kinds have one scale.",
+            "A topic is published only when enough people share it, so the shares of a kind need not add up.",
+            ctx.labelled("topic"),
+        ),
+        tables=tuple(
+            table(
+                f"Topics in {ctx.label(kind)}",
+                ("Topic",),
+                ("Conversations", "Users", "Share"),
+                [((name,), r, (*counts(r), words.share(r["share"]))) for name, r in _nested(found)],
+            )
+            for kind in TALK_TYPES
+            if (found := [r for r in rows if r["affective_type"] == kind])
+        ),
+        trend_note=trend_note,
+        help_line=any(_names_self_harm(r["topic_name"]) for r in rows),
+    )
+
+
+def _topics_title(ctx: Context, by_type: Mapping[str, Sequence[Row]]) -> str:
+    first = [(ctx.label(kind), found[0]["share"]) for kind, found in by_type.items() if found]
+    if not first:
+        return "What people bring to each kind of conversation"
+    kind, part = max(first, key=lambda item: item[1])
+    return f"The largest shared topic is {words.share(part)} of its kind, {_lower(kind)}"
+
+
+def _topics_note(ctx: Context, kind: str, any_topic: bool) -> str:
+    if not any_topic:
+        return "No topic is published for this kind."
+    size = next((r["n_conversations"] for r in ctx.rows("prevalence") if r["category"] == kind), None)
+    return f"Shares are of the analysed ones among {words.about(size)} conversations" if size else ""
+
+
+def _largest(rows: Sequence[Row]) -> list[Row]:
+    return sorted(rows, key=lambda r: (-r["share"], r["topic_name"]))[:TOPICS_SHOWN]
+
+
+def _nested(rows: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Topics by share, each followed by its own sub-topics, set off by a dash."""
+    ids = {r["topic_id"] for r in rows}
+    ordered = sorted(rows, key=lambda r: (-r["share"], r["topic_name"]))
+    found: list[tuple[str, Row]] = []
+
+    def walk(parent: str | None, depth: int) -> None:
+        for r in ordered:
+            above = r["parent_topic_id"] if r["parent_topic_id"] in ids else None
+            if above == parent and r["topic_id"] != parent:
+                found.append((f"{'– ' * depth}{r['topic_name']}", r))
+                walk(r["topic_id"], depth + 1)
+
+    walk(None, 0)
+    return found
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _names_self_harm(name: str) -> bool:
+    text = name.lower()
+    return any(word in text for word in ("suicid", "self-harm", "self harm", "selfharm", "overdose", "die", "kill"))

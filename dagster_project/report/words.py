@@ -1,0 +1,111 @@
+"""Numbers, dates and categories in words for people.
+
+Lives here: formatting and labels, all pure. Not here: which numbers are shown (`figures.py`), how a page
+is laid out (`templates/`).
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from dagster_project.codebook.loader import Codebook
+
+WITHHELD = "withheld"
+THIN = "\u202f"  # narrow no-break space: a number and its unit stay on one line
+MINUS = "\u2212"
+# Names of our own, not the host's: a page must not depend on the locale that made it.
+MONTHS = "January February March April May June July August September October November December".split()
+
+STRUCTURAL = {
+    "all": "All conversations",
+    "unknown": "Could not be told",
+    "affective": "Any affective type",
+    "companionship_or_roleplay": "Companionship or roleplay",
+    "not_content_creation": "Not content creation",
+    "analysed": "Analysed (without roleplay)",
+    "any": "Any",
+    "early": "First third",
+    "middle": "Middle third",
+    "late": "Last third",
+}
+
+
+def labels_of(codebook: Codebook) -> dict[str, str]:
+    """Category id -> what people read. The report's own words win over a facet's."""
+    found = {category.id: category.label for facet in codebook for category in facet.categories}
+    return {**found, **STRUCTURAL}
+
+
+def label(labels: Mapping[str, str], category: str) -> str:
+    """The label of a category; an id that the codebook does not have is spelt out."""
+    return labels.get(category) or category.replace("_", " ").capitalize()
+
+
+def count(n: int | None) -> str:
+    """1250 -> '1,250'; None -> 'withheld'."""
+    return WITHHELD if n is None else f"{n:,}"
+
+
+def about(n: int | None) -> str:
+    """Counts are rounded before they are published, and prose says so: 'about 1,250'."""
+    return WITHHELD if n is None else f"about {n:,}"
+
+
+def _trim(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _percent(share_value: float) -> str:
+    value = share_value * 100
+    return _trim(f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}")
+
+
+def share(value: float | None) -> str:
+    """0.0291 -> '2.9 %', 0.0042 -> '0.42 %': no more digits than a reader can use. None -> 'withheld'."""
+    return WITHHELD if value is None else f"{_percent(value)}{THIN}%"
+
+
+def share_interval(low: float | None, high: float | None) -> str:
+    """'2.6–3.2 %', or 'withheld'."""
+    return WITHHELD if low is None or high is None else f"{_percent(low)}–{_percent(high)}{THIN}%"
+
+
+def signed(value: float | None) -> str:
+    """A number on the scale from −1 to +1 with its sign: '+0.12', '−0.05', '0.00'."""
+    if value is None:
+        return WITHHELD
+    text = f"{abs(value):.2f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else MINUS) + text
+
+
+def signed_interval(low: float | None, high: float | None) -> str:
+    """'+0.08 to +0.16', or 'withheld'."""
+    return WITHHELD if low is None or high is None else f"{signed(low)} to {signed(high)}"
+
+
+def day(on: date) -> str:
+    """'21 September 2026', whatever the host's locale."""
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def short_day(on: date) -> str:
+    """'21 Sep'."""
+    return f"{on.day} {MONTHS[on.month - 1][:3]}"
+
+
+def span(start: date, end: date) -> str:
+    """The half-open days [start, end) as a reader says them, both ends included."""
+    last = end - timedelta(days=1)
+    if last <= start:
+        return day(start)
+    if start.year != last.year:
+        return f"{day(start)} to {day(last)}"
+    if start.month != last.month:
+        return f"{start.day} {MONTHS[start.month - 1]} to {day(last)}"
+    return f"{start.day} to {day(last)}"
+
+
+def listed(items: list[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""

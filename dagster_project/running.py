@@ -1,0 +1,165 @@
+"""Runs the jobs of the UI in this process, against the home's own Dagster instance.
+
+Lives here: choosing days and periods, launching, turning a failed run into one line. Not here: what the
+assets do (`assets/`), what the commands print (`cli/`).
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.assets.context import Progress
+from dagster_project.build import build_definitions
+from dagster_project.days import day_states, releasable, why_incomplete
+from dagster_project.domain.periods import Period, periods_covering
+from dagster_project.errors import ConfideError
+from dagster_project.home import Home
+from dagster_project.partitions import PERIODS, day_ranges, key_ranges
+from dagster_project.sensors import range_tags
+from dagster_project.workspace import Workspace
+
+class RunFailed(ConfideError):
+    """A run did not succeed; the message is the failed step's own."""
+
+
+@dataclass
+class Outcome:
+    """What some runs did: their ids, and the metadata of the assets they materialized."""
+
+    run_ids: list[str] = field(default_factory=list)
+    metadata: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def total(self, asset: str, key: str) -> int:
+        """A count summed over the runs."""
+        return sum(int(m.get(key, 0)) for m in self.metadata.get(asset, []))
+
+
+@contextlib.contextmanager
+def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
+    """The home's Dagster instance, the one that `confide ui` shows."""
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        yield instance
+
+
+class Runner:
+    """Runs jobs of one home in this process."""
+
+    def __init__(self, workspace: Workspace, progress: Progress) -> None:
+        self.workspace = workspace
+        self._definitions = build_definitions(workspace.home.root, {"progress": progress})
+
+    def run_days(self, days: Sequence[date]) -> Outcome:
+        """Ingest, label and build some days. Raises RunFailed."""
+        outcome = Outcome()
+        for first, last in day_ranges(days):
+            self._run("daily", first.isoformat(), last.isoformat(), outcome)
+        return outcome
+
+    def run_periods(self, job: str, periods: Sequence[Period]) -> Outcome:
+        """Run `marts` or `release` for some periods, in one run where they stand together. Raises RunFailed."""
+        outcome = Outcome()
+        keys = [p.key for p in sorted(periods)]
+        if not keys:
+            return outcome
+        with instance_of(self.workspace.home) as instance:
+            instance.add_dynamic_partitions(PERIODS.name or "", keys)
+            known = instance.get_dynamic_partitions(PERIODS.name or "")
+        for first, last in key_ranges(known, keys):
+            self._run(job, first, last, outcome)
+        return outcome
+
+    def _run(self, job_name: str, first: str, last: str, outcome: Outcome) -> None:
+        job = self._definitions.resolve_job_def(job_name)
+        logging.getLogger("dagster").setLevel(logging.CRITICAL)
+        with instance_of(self.workspace.home) as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                tags=range_tags(first, last),
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        outcome.run_ids.append(result.run_id)
+        if not result.success:
+            raise RunFailed(first_cause(result) or f"run {result.run_id} failed: see it in `confide ui`")
+        seen: set[str] = set()
+        for event in result.all_events:
+            if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
+                name = event.asset_key.path[-1]
+                if name not in seen:
+                    seen.add(name)
+                    found = event.step_materialization_data.materialization.metadata
+                    outcome.metadata.setdefault(name, []).append({k: v.value for k, v in found.items()})
+
+
+def first_cause(result: dg.ExecuteInProcessResult) -> str | None:
+    """The innermost words of the first failed step; they are ours (`errors.scrubbed`)."""
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.strip().splitlines()[0].split(": ", 1)[-1]
+    return None
+
+
+def stale_days(workspace: Workspace, first: date | None, last: date | None) -> list[date]:
+    """Landed days in [first, last] (either end open) that are not up to date."""
+    return [
+        s.day
+        for s in day_states(workspace)
+        if not s.built and (first is None or s.day >= first) and (last is None or s.day <= last)
+    ]
+
+
+def run_days_and_marts(
+    workspace: Workspace, progress: Progress, first: date | None = None, last: date | None = None
+) -> dict[str, Any]:
+    """What `confide run` does: bring days up to date, then count the periods that they touch. Raises RunFailed.
+
+    Without first and last: every landed day that is not up to date; with them, every landed day between.
+    """
+    began = time.monotonic()
+    if first is None and last is None:
+        days = stale_days(workspace, None, None)
+    else:
+        days = [d for d in workspace.landing.days() if (first is None or d >= first) and (last is None or d <= last)]
+    runner = Runner(workspace, progress)
+    done = runner.run_days(days)
+    runner.run_periods("marts", periods_covering(days, workspace.settings.release.kind))
+    return {
+        "days": [d.isoformat() for d in days],
+        "conversations": done.total("conversations", "conversations"),
+        "labels": done.total("screen_labels", "labels") + done.total("detail_labels", "labels"),
+        "requests": 0,
+        "usd": 0.0,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def release_periods(workspace: Workspace, progress: Progress, wanted: Sequence[Period]) -> dict[str, Any] | None:
+    """What `confide release` does: publish the wanted periods, or every complete, unpublished one.
+
+    None when there is nothing to publish. Raises RunFailed with the reason for a refusal.
+    """
+    today = datetime.now(UTC).date()
+    for period in wanted:
+        if reason := why_incomplete(workspace, period, today):
+            raise RunFailed(reason)
+    periods = sorted(set(wanted)) or releasable(workspace, today)
+    if not periods:
+        return None
+    outcome = Runner(workspace, progress).run_periods("release", periods)
+    last = outcome.metadata["publication"][-1]
+    return {
+        "release_id": last["release_id"],
+        "path": last["path"],
+        "periods": [p.key for p in periods],
+        "tables": last["tables"],
+    }

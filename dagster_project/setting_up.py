@@ -1,0 +1,31 @@
+"""Making a home ready: folders, key, commented settings, Dagster's own settings. Safe to do twice.
+
+Not here: where things lie (`home.py`), what the settings mean (`settings.py`).
+"""
+
+from dagster_project.home import Home
+from dagster_project.settings import TEMPLATE
+from dagster_project.storage.files import replacing
+
+DAGSTER_YAML = """\
+# Written by `confide init`. Telemetry is off; what steps print is not kept (it could hold text).
+telemetry:
+  enabled: false
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+concurrency:
+  pools:
+    default_limit: 1
+  runs:
+    max_concurrent_runs: 4
+"""
+
+
+def create_home(home: Home, settings: str = TEMPLATE) -> None:
+    """Make what is missing; settings and key that exist are kept."""
+    home.create()
+    for file, text in ((home.settings_file, settings), (home.dagster / "dagster.yaml", DAGSTER_YAML)):
+        if not file.exists():
+            with replacing(file) as temporary:
+                temporary.write_text(text)

@@ -1,0 +1,142 @@
+"""Settings of a home: `confide.toml`, then the environment (`CONFIDE_<SECTION>__<KEY>`), which wins.
+
+Lives here: names, types, defaults and the commented file that `confide init` writes. Not here: what the
+privacy thresholds may be (`policy/`), which files exist (`home.py`). Read once, when a run starts.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from dagster_project.domain.periods import PeriodKind
+from dagster_project.errors import ConfideError
+
+
+class SettingsError(ConfideError):
+    """Settings that cannot be used; the message names the key, never a secret's value."""
+
+
+class Section(BaseModel):
+    """A section of the file: unknown keys are errors, so that a misspelt safeguard is noticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassifierSettings(Section):
+    """Who labels."""
+
+    kind: Literal["local"] = "local"
+
+
+class ReleaseSettings(Section):
+    """What is released by default."""
+
+    period: Literal["day", "week", "month"] = "week"
+
+    @property
+    def kind(self) -> PeriodKind:
+        return PeriodKind(self.period)
+
+
+class PolicySettings(Section):
+    """Privacy thresholds: a profile, and values that replace its own (never below the hard floor)."""
+
+    profile: Literal["default", "anthropic", "strict"] = "default"
+    min_users: int | None = None
+    min_conversations: int | None = None
+    min_topic_users: int | None = None
+    min_topic_conversations: int | None = None
+    rounding_base: int | None = None
+    max_conversations_per_user: int | None = None
+
+    def overrides(self) -> dict[str, int]:
+        """The values that were set."""
+        return {k: v for k, v in self.model_dump(exclude={"profile"}).items() if v is not None}
+
+
+class ScheduleSettings(Section):
+    """The daily schedule: yesterday's day, at this hour."""
+
+    enabled: bool = False
+    hour_utc: int = Field(default=3, ge=0, le=23)
+
+
+class CodebookSettings(Section):
+    """Folders with an organisation's own facets, relative to the home."""
+
+    folders: list[Path] = Field(default_factory=list)
+
+
+class ReportSettings(Section):
+    """What the report says beside the numbers."""
+
+    notice: str | None = None
+    help_line: str = "If you or somebody you know is struggling, local help lines are listed at findahelpline.com."
+
+
+class Settings(BaseSettings):
+    """All settings of one home."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONFIDE_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    classifier: ClassifierSettings = ClassifierSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    policy: PolicySettings = PolicySettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    codebook: CodebookSettings = CodebookSettings()
+    report: ReportSettings = ReportSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def read_settings(file: Path) -> Settings:
+    """The settings of a file and the environment. Raises SettingsError naming the key at fault."""
+
+    class OfThisFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        return OfThisFile()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {where}: {first['msg']} ({file.name} or CONFIDE_{where.upper().replace('.', '__')})") from None
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"{file.name} cannot be read as TOML: {type(error).__name__}") from None
+
+
+TEMPLATE = """\
+# Settings of this Confide home. Every key can also be given as an environment variable:
+# CONFIDE_<SECTION>__<KEY>, for instance CONFIDE_RELEASE__PERIOD=month.
+
+[classifier]
+kind = "local"            # the embedded model: no key, no network
+
+[release]
+period = "week"           # day, week (ISO, Monday) or month
+
+[policy]
+profile = "default"       # default: cells of at least 10 users and 15 conversations; or anthropic, strict
+# min_users = 10          # single values may be set; below the hard floor the program refuses to start
+# max_conversations_per_user = 5
+
+[schedule]
+enabled = false           # true: every day, yesterday is ingested, labelled and counted
+hour_utc = 3
+
+[report]
+# notice = "Internal"     # a line at the head of the report
+"""

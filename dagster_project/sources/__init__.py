@@ -1,0 +1,1 @@
+"""Chat-log formats: one module a format, each turning foreign records into canonical conversations."""

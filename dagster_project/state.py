@@ -1,0 +1,117 @@
+"""What a home looks like: `confide status` and `confide doctor`.
+
+Lives here: reading and judging. Not here: mending (`setting_up.py`, `running.py`).
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dagster_project.days import day_states
+from dagster_project.errors import ConfideError
+from dagster_project.home import Home
+from dagster_project.workspace import Workspace
+
+LOW_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what, whether it is well, and else what to do."""
+
+    what: str
+    ok: bool
+    advice: str = ""
+
+
+def status_of(workspace: Workspace) -> dict[str, Any]:
+    """Days by state, labels, spend, releases and open batches."""
+    from dagster_project.storage.published import current
+
+    states = day_states(workspace)
+    lake = workspace.lake
+    labels = sum(
+        int((lake.about(table, s.day) or {}).get("labels", 0)) for s in states for table in ("screen_labels", "detail_labels")
+    )
+    newest = current(workspace.home)
+    return {
+        "days": {
+            "landed": len(states),
+            "up_to_date": sum(s.built for s in states),
+            "stale": [s.day.isoformat() for s in states if not s.built],
+        },
+        "labels": labels,
+        "usd": 0.0,
+        "releases": releases(workspace.home),
+        "current": newest.release_id if newest else None,
+        "open_batches": [],
+    }
+
+
+def releases(home: Home) -> list[str]:
+    """Ids of the releases on disk, in order."""
+    return sorted(p.name for p in home.publications.iterdir() if p.is_dir() and not p.is_symlink() and p.name[0] != ".")
+
+
+def examine(home: Home) -> list[Finding]:
+    """Everything that can be wrong with a home, one finding each; stops where nothing further can be judged."""
+    if not home.exists:
+        return [Finding(f"home at {home.root}", False, f"run `confide --home {home.root} init`")]
+    findings = [Finding(f"home at {home.root}", True), _modes(home), _disk(home)]
+    opened = _tried("settings, policy, codebook and key", lambda: Workspace.open(home.root))
+    findings.append(opened)
+    if not opened.ok:
+        return findings
+    workspace = Workspace.open(home.root)
+    findings.append(_tried("embedded model", lambda: workspace.classifier.labeller))
+    findings.append(_tried("release ledger and publications", lambda: _verified(home)))
+    findings.append(_users(workspace))
+    stale = [s.day for s in day_states(workspace) if not s.built]
+    findings.append(Finding("days up to date", not stale, f"{len(stale)} are not, the first {stale[0] if stale else ''}: run `confide run`"))
+    return findings
+
+
+def _tried(what: str, attempt: Callable[[], Any]) -> Finding:
+    try:
+        attempt()
+    except ConfideError as error:
+        return Finding(what, False, str(error))
+    return Finding(what, True)
+
+
+def _verified(home: Home) -> None:
+    from dagster_project.storage.published import current, verify
+    from dagster_project.storage.release_ledger import ReleaseLedger
+
+    ReleaseLedger(home).verify()
+    if snapshot := current(home):
+        verify(snapshot)
+
+
+def _modes(home: Home) -> Finding:
+    open_ones = [f for f in home.folders() if f.exists() and stat.S_IMODE(f.stat().st_mode) & 0o077]
+    return Finding("folders private (0700)", not open_ones, f"chmod 700 {open_ones[0] if open_ones else ''}")
+
+
+def _disk(home: Home) -> Finding:
+    free = shutil.disk_usage(home.root).free
+    writable = os.access(home.root, os.W_OK)
+    return Finding("disk writable, over 2 GB free", writable and free > LOW_DISK_BYTES, "free some space or mend the mount")
+
+
+def _users(workspace: Workspace) -> Finding:
+    from dagster_project.storage.pseudonyms import NO_USER
+
+    users: set[str] = set()
+    for day in workspace.lake.days("conversations"):
+        users.update(workspace.lake.read("conversations", day)["user_key"].unique().to_list())
+        if users - {NO_USER}:
+            break
+    return Finding(
+        "conversations have user ids",
+        not users or bool(users - {NO_USER}),
+        "no conversation has one: all of them count as one person and nothing can be published; ingest logs with user_id",
+    )

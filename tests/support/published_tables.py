@@ -1,0 +1,229 @@
+"""Published tables and a manifest as a release would write them, for tests of what reads them.
+
+Numbers are invented and round; the shape is the contract's: withheld cells are rows with nulls, topics
+below the threshold have no row.
+"""
+
+import random
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+WINDOW = (date(2026, 9, 21), date(2026, 11, 16), "window")
+TYPES = {
+    "interpersonal_advice": (0.042, 0.14),
+    "coaching": (0.031, 0.06),
+    "psychotherapy_counseling": (0.021, 0.16),
+    "companionship": (0.011, 0.05),
+    "romantic_roleplay": (0.0042, 0.0),
+    "sexual_roleplay": (0.0, 0.0),
+}
+TALK = tuple(TYPES)[:4]
+KINDS = {"safety": 0.14, "refusal": 0.16, "boundary": 0.22, "challenge": 0.34, "correction": 0.1, "other": 0.04}
+THIRDS = {"early": 0.36, "middle": 0.33, "late": 0.31}
+TONE = {
+    "any": (-0.08, 0.03),
+    "interpersonal_advice": (-0.12, -0.02),
+    "coaching": (0.05, 0.18),
+    "psychotherapy_counseling": (-0.31, -0.19),
+    "companionship": (0.22, 0.27),
+}
+NAMES = {
+    "interpersonal_advice": [
+        "partner, argument, trust, talk", "boss, meeting, credit, work", "sister, wedding, money, family",
+        "friend, message, reply, ignored", "mother, visit, boundaries, holiday", "roommate, dishes, rent, noise",
+        "dating, first date, texting", "ex, children, weekend, handover", "neighbour, fence, parking",
+    ],
+    "coaching": [
+        "career, change, job, next step", "morning, routine, habit, sleep", "goal, plan, week, motivation",
+        "decision, move, city, family", "confidence, speaking, interview, presentation in front of a group",
+        "purpose, meaning, values",
+    ],
+    "psychotherapy_counseling": [
+        "anxiety, panic, breathing", "grief, loss, father, funeral", "work, burnout, tired, overwhelmed",
+        "sleep, thoughts, night", "anger, regret, temper",
+    ],
+    "companionship": ["day, evening, chat, tea", "lonely, weekend, quiet flat", "music, memories, songs"],
+}  # fmt: skip
+
+
+def _common(period: tuple[date, date, str], suppressed: bool) -> dict[str, Any]:
+    return {
+        "period_kind": period[2], "period_start": period[0], "period_end": period[1], "revision": 0,
+        "suppressed": suppressed,
+    }  # fmt: skip
+
+
+def _to(base: int, n: float) -> int:
+    return int(base * round(n / base))
+
+
+def _interval(part: float, n: int) -> tuple[float, float]:
+    half = 1.96 * (part * (1 - part) / max(n, 1)) ** 0.5
+    return max(0.0, round(part - half, 3)), min(1.0, round(part + half, 3))
+
+
+def _prevalence(period: tuple[date, date, str], n: int, scale: float, least: int) -> list[dict[str, Any]]:
+    parts = {"all": 1.0, "unknown": 0.012, "content_creation": 0.214, "affective": 0.094}
+    parts |= {t: p for t, (p, _) in TYPES.items()} | {"companionship_or_roleplay": 0.0145}
+    rows = []
+    for category, base in parts.items():
+        part = base if category in {"all", "unknown", "content_creation"} else base * scale
+        withheld = n * part < least
+        low, high = (1.0, 1.0) if category == "all" else _interval(part, n)
+        measures = {
+            "category": category, "n_conversations": _to(5, n * part),
+            "n_users": _to(5, n * part * 0.52 ** (part > 0.5)), "share": round(part, 4), "share_low": low, "share_high": high,
+        }  # fmt: skip
+        rows.append(_row(period, measures, ("category",), withheld))
+    return rows
+
+
+def _row(
+    period: tuple[date, date, str], values: dict[str, Any], keys: tuple[str, ...], withheld: bool
+) -> dict[str, Any]:
+    shown = {k: (v if k in keys or not withheld else None) for k, v in values.items()}
+    return {**_common(period, withheld), **shown}
+
+
+def _funnel(period: tuple[date, date, str], n: int, scale: float) -> list[dict[str, Any]]:
+    steps = {"all": 1.0, "not_content_creation": 0.774, "affective": 0.094 * scale, "analysed": 0.089 * scale}
+    return [
+        _row(
+            period, {"step": s, "n_conversations": _to(5, n * p), "n_users": _to(5, n * p * 0.6)}, ("step",), n * p < 15
+        )
+        for s, p in steps.items()
+    ]
+
+
+def _topics(period: tuple[date, date, str], n: int, random_ids: random.Random) -> list[dict[str, Any]]:
+    rows = []
+    for kind, names in NAMES.items():
+        size = n * TYPES[kind][0]
+        for i, name in enumerate(names):
+            part = 0.21 / (1 + 0.45 * i)
+            if size * part < 10:
+                continue
+            rows.append({
+                **_common(period, False), "affective_type": kind, "topic_id": f"{random_ids.getrandbits(40):010x}",
+                "parent_topic_id": None, "level": 0, "topic_name": name, "n_conversations": _to(10, size * part),
+                "n_users": _to(10, size * part * 0.8), "share": round(part, 2),
+            })  # fmt: skip
+    return rows
+
+
+def _pushback(period: tuple[date, date, str], n: int, scale: float, least: float) -> list[dict[str, Any]]:
+    rows = []
+    for kind_of in ("any", *TALK):
+        base, size = (0.118, n * 0.089) if kind_of == "any" else (TYPES[kind_of][1], n * TYPES[kind_of][0])
+        size *= scale
+        for kind in ("any", *KINDS):
+            for position in ("any", *THIRDS):
+                rate = base * KINDS.get(kind, 1.0) * THIRDS.get(position, 1.0)
+                low, high = _interval(rate, int(size))
+                measures = {
+                    "affective_type": kind_of, "kind": kind, "position": position,
+                    "n_conversations": _to(5, size * rate), "n_users": _to(5, size * rate * 0.9),
+                    "of_conversations": _to(5, size), "of_users": _to(5, size * 0.7),
+                    "rate": round(rate, 3), "rate_low": low, "rate_high": high,
+                }  # fmt: skip
+                rows.append(_row(period, measures, ("affective_type", "kind", "position"), size * rate < least))
+    return rows
+
+
+def _sentiment(period: tuple[date, date, str], n: int, drift: float, least: float) -> list[dict[str, Any]]:
+    rows = []
+    for kind, (start, end) in TONE.items():
+        size = n * (0.04 if kind == "any" else TYPES[kind][0] * 0.45)
+        half = round(0.9 / max(size, 1) ** 0.5, 2)
+        change = round(end - start + drift, 2)
+        measures = {
+            "affective_type": kind, "n_conversations": _to(5, size), "n_users": _to(5, size * 0.8),
+            "sentiment_start": start, "sentiment_end": round(end + drift, 2), "sentiment_change": change,
+            "change_low": round(change - half, 2), "change_high": round(change + half, 2),
+        }  # fmt: skip
+        rows.append(_row(period, measures, ("affective_type",), size < least))
+    return rows
+
+
+def tables_of(
+    periods: list[tuple[date, date, str]], n: int = 6000, *, least: float = 12.0, seed: int = 7
+) -> dict[str, pl.DataFrame]:
+    """The five tables of a release for some periods of about `n` counted conversations each.
+
+    least: the (unrounded) conversations under which a cell of the sample is withheld.
+    """
+    rng = random.Random(seed)
+    rows: dict[str, list[dict[str, Any]]] = {t: [] for t in ("prevalence", "funnel", "topics", "pushback", "sentiment")}
+    for i, period in enumerate(periods):
+        scale = 1.0 if len(periods) == 1 else 0.85 + 0.3 * rng.random()
+        size = n if len(periods) == 1 else int(n * (0.9 + 0.2 * rng.random()))
+        drift = 0.0 if len(periods) == 1 else round(0.06 * (rng.random() - 0.5), 2)
+        rows["prevalence"] += _prevalence(period, size, scale, int(least))
+        rows["funnel"] += _funnel(period, size, scale)
+        rows["topics"] += _topics(period, size, random.Random(seed + i))
+        rows["pushback"] += _pushback(period, size, scale, least)
+        rows["sentiment"] += _sentiment(period, size, drift, least * 3)
+    return {name: pl.DataFrame(found, infer_schema_length=None) for name, found in rows.items()}
+
+
+def window_tables(n: int = 12_000) -> dict[str, pl.DataFrame]:
+    """One study window of eight weeks."""
+    return tables_of([WINDOW], n)
+
+
+def weeks(n: int = 8) -> list[tuple[date, date, str]]:
+    """ISO weeks from 21 September 2026 on."""
+    first = date(2026, 9, 21)
+    return [(first + timedelta(7 * i), first + timedelta(7 * i + 7), "week") for i in range(n)]
+
+
+def weekly_tables(n_weeks: int = 8, n: int = 9_000) -> dict[str, pl.DataFrame]:
+    """Several weeks."""
+    return tables_of(weeks(n_weeks), n)
+
+
+def manifest_of(tables: dict[str, pl.DataFrame], *, second_labeller_from: date | None = None) -> dict[str, Any]:
+    """A manifest for sample tables. second_labeller_from: periods from this day on have another labeller."""
+    keys = tables["prevalence"].select("period_start", "period_end", "period_kind").unique().sort("period_start")
+    facets = ("content_creation", "affective_type", "pushback", "sentiment", "topic")
+    periods = []
+    for start, end, kind in keys.iter_rows():
+        later = second_labeller_from is not None and start >= second_labeller_from
+        labeller = "local-2-77b0d1" if later else "local-1-3f9a2c"
+        periods.append({
+            "period": f"{start}..{end - timedelta(1)}", "kind": kind,
+            "start": start.isoformat(), "end": end.isoformat(), "labellers": dict.fromkeys(facets, labeller), "facet_versions": dict.fromkeys(facets, 1),
+            "prompt_hashes": {f: f"{abs(hash_of(f + labeller)):016x}" for f in facets}, "not_measured": [],
+            "sample_design": "census",
+        })  # fmt: skip
+    fixed = ("prevalence", "funnel", "pushback", "sentiment")
+    return {
+        "release_id": "20261121T120000Z-4be1",
+        "created_at": datetime(2026, 11, 21, 12, 0).isoformat() + "Z",
+        "code_version": "0.1.0",
+        "periods": periods,
+        "policy": {
+            "profile": "default", "min_users": 10, "min_conversations": 15, "min_topic_users": 25,
+            "min_topic_conversations": 50, "rounding_base": 5, "topic_rounding_base": 10,
+            "max_conversations_per_user": 5,
+        },
+        "cells": {
+            name: {"published": tables[name].height - withheld, "withheld": withheld}
+            for name in fixed
+            for withheld in (int(tables[name]["suppressed"].sum()),)
+        },
+        "files": {
+            f"tables/{name}.{ending}": {
+                "sha256": f"{hash_of(name + ending):064x}", "bytes": 18_402, "rows": tables[name].height,
+            }
+            for name in tables
+            for ending in ("csv", "parquet")
+        },
+    }  # fmt: skip
+
+
+def hash_of(text: str) -> int:
+    """A number made of a text, the same in every process."""
+    return int.from_bytes(text.encode("utf-8").ljust(24, b"\x9d")[-24:], "big") * 2654435761 % (1 << 63)
