@@ -14,8 +14,7 @@ from dagster_project import __version__
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.storage.files import replacing
-
-PROJECT = Path(__file__).parent.parent / "dbt"
+from dagster_project.storage.warehouse import DBT_PROJECT, dbt_environment
 
 
 class DbtProjectError(ConfideError):
@@ -29,23 +28,20 @@ def dbt_executable() -> str:
 
 def target(home: Home) -> Path:
     """dbt's target folder in a home: two homes, or a home and the repository, never share one."""
-    return home.dagster / "dbt"
+    return Path(dbt_environment(home)["DBT_TARGET_PATH"])
 
 
 def use_home(home: Home) -> None:
     """Point dbt, run by this process or its children, at a home."""
-    os.environ["CONFIDE_HOME"] = str(home.root)
-    os.environ["DBT_TARGET_PATH"] = str(target(home))
-    os.environ["DBT_LOG_PATH"] = str(target(home) / "logs")
-    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    os.environ.update(dbt_environment(home))
 
 
 def project_digest() -> str:
     """Digest of every file that decides the manifest."""
     digest = hashlib.sha256(__version__.encode())
-    for path in sorted(PROJECT.rglob("*")):
+    for path in sorted(DBT_PROJECT.rglob("*")):
         if path.suffix in {".sql", ".yml", ".yaml", ".csv"} and "target" not in path.parts:
-            digest.update(str(path.relative_to(PROJECT)).encode())
+            digest.update(str(path.relative_to(DBT_PROJECT)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -56,12 +52,13 @@ def manifest_path(home: Home) -> Path:
     digest = project_digest()
     if manifest.exists() and mark.exists() and mark.read_text() == digest:
         return manifest
-    use_home(home)
     done = subprocess.run(
-        [dbt_executable(), "--quiet", "parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)],
+        [dbt_executable(), "--quiet", "parse"],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, **dbt_environment(home)},
+        cwd=DBT_PROJECT,
     )
     if done.returncode != 0 or not manifest.exists():
         raise DbtProjectError("the dbt project cannot be parsed: run `dbt parse` in dbt/ to see why")

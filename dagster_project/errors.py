@@ -35,14 +35,11 @@ def scrubbed(doing: str) -> Iterator[None]:
 
     doing: what was being done, e.g. "labelling 2026-10-05".
     """
-    safe: ConfideError | None = None
     try:
         yield
     except ConfideError as error:
-        error.__cause__ = error.__context__ = None
+        error.__cause__ = None
+        error.__suppress_context__ = True
         raise
     except Exception as error:
-        safe = UnexpectedError(f"{doing}: {type(error).__name__} at {place_of(error)}")
-    # Raised outside the handler: the foreign error must not hang on as __context__.
-    if safe is not None:
-        raise safe
+        raise UnexpectedError(f"{doing}: {type(error).__name__} at {place_of(error)}") from None

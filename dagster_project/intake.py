@@ -7,7 +7,6 @@ point, running it again ends in the same landing. Not here: formats (`sources/`)
 
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -71,7 +70,8 @@ class IntakeReport:
             warnings.append(NO_USER_IDS)
         elif self.without_user_id:
             warnings.append(
-                f"{self.without_user_id:,} of {readable:,} conversations have no user id: together they count as one person"
+                f"{self.without_user_id:,} of {readable:,} conversations have no user id: "
+                "together they count as one person"
             )
         if self.assumed_utc:
             warnings.append(f"{self.assumed_utc:,} conversations have no time zone: taken as UTC")

@@ -6,7 +6,7 @@ Not here: how an answer is found (`classifiers/`), what is asked (`codebook/`), 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -14,6 +14,7 @@ import polars as pl
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.labels import Answer, Status
+from dagster_project.domain.selection import analysed_types
 from dagster_project.storage.lake import TABLES, Lake
 
 COULD_NOT_TELL = Status.COULD_NOT_TELL.value
@@ -36,7 +37,9 @@ def conversations_of_day(lake: Lake, day: date, only: frozenset[str] | None = No
         texts = texts.filter(pl.col("conversation_key").is_in(list(only)))
     messages: dict[str, list[Message]] = {}
     ordered = texts.sort("conversation_key", "message_index")
-    for key, role, content, created_at in ordered.select("conversation_key", "role", "content", "created_at").iter_rows():
+    for key, role, content, created_at in ordered.select(
+        "conversation_key", "role", "content", "created_at"
+    ).iter_rows():
         messages.setdefault(key, []).append(Message(Role(role), content, created_at))
     return [
         KeyedConversation(
@@ -49,7 +52,9 @@ def conversations_of_day(lake: Lake, day: date, only: frozenset[str] | None = No
     ]
 
 
-def answer_rows(conversation_key: str, facet: Facet, answer: Answer, provenance: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def answer_rows(
+    conversation_key: str, facet: Facet, answer: Answer, provenance: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
     """The lake rows of one answer: one a value, or one row that says that there is none and why."""
     base = {
         "conversation_key": conversation_key,
@@ -85,25 +90,16 @@ def label_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     return frame.sort("conversation_key", "facet", "value_index")
 
 
-def read_answers(frame: pl.DataFrame) -> dict[str, dict[str, Answer]]:
-    """Label rows back into answers: conversation key -> facet id -> answer (values without scores)."""
-    from dagster_project.domain.labels import Value
-
-    found: dict[str, dict[str, tuple[Status, list[Value]]]] = {}
-    columns = ("conversation_key", "facet", "status", "value", "message_index")
-    for key, facet, status, value, index in frame.sort("value_index").select(columns).iter_rows():
-        _, values = found.setdefault(key, {}).setdefault(facet, (Status(status), []))
-        if value is not None:
-            values.append(Value(value, None, index))
-    return {
-        key: {facet: Answer(status, tuple(values)) for facet, (status, values) in facets.items()}
-        for key, facets in found.items()
-    }
-
-
-def now_utc() -> datetime:
-    """The time a label is given, in UTC and whole seconds."""
-    return datetime.now(UTC).replace(microsecond=0)
+def analysed_of_day(lake: Lake, day: date) -> dict[str, tuple[str, ...]]:
+    """Talk types of a day's analysed conversations by key, from the screen's labels; the others are left out."""
+    heads = lake.read("conversations", day).select("conversation_key", "n_human_messages")
+    n_human = {key: n for key, n in heads.iter_rows()}
+    rows: dict[str, list[tuple[str, str, str | None]]] = {}
+    labels = lake.read("screen_labels", day).select("conversation_key", "facet", "status", "value")
+    for key, facet, status, value in labels.iter_rows():
+        rows.setdefault(key, []).append((facet, status, value))
+    found = {key: analysed_types(rows[key], n_human[key]) for key in sorted(rows.keys() & n_human.keys())}
+    return {key: types for key, types in found.items() if types}
 
 
 def measured(facets: Sequence[Facet], stage: str, measures: Any) -> list[Facet]:

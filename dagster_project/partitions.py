@@ -1,7 +1,7 @@
 """The two partitionings, and the arithmetic between days, periods and Dagster's ranges.
 
-Lives here: daily partitions, release partitions, window -> dbt arguments; pure functions. Not here: what a
-period is (`domain/periods.py`).
+Lives here: daily partitions, release partitions, ranges of them; pure functions. Not here: what a
+period is (`domain/periods.py`), dbt's arguments for a range (`storage/warehouse.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -52,8 +52,3 @@ def key_ranges(known: Sequence[str], wanted: Iterable[str]) -> list[tuple[str, s
         else:
             ranges.append((position, position))
     return [(known[a], known[b]) for a, b in ranges]
-
-
-def event_time_arguments(first: date, last: date) -> list[str]:
-    """dbt's arguments for the days first..last, both included."""
-    return ["--event-time-start", first.isoformat(), "--event-time-end", (last + timedelta(days=1)).isoformat()]

@@ -24,6 +24,7 @@ from dagster_project.partitions import PERIODS, day_ranges, key_ranges
 from dagster_project.sensors import range_tags
 from dagster_project.workspace import Workspace
 
+
 class RunFailed(ConfideError):
     """A run did not succeed; the message is the failed step's own."""
 

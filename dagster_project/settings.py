@@ -80,7 +80,11 @@ class Settings(BaseSettings):
     """All settings of one home."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CONFIDE_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="CONFIDE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     classifier: ClassifierSettings = ClassifierSettings()
@@ -113,7 +117,9 @@ def read_settings(file: Path) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {where}: {first['msg']} ({file.name} or CONFIDE_{where.upper().replace('.', '__')})") from None
+        raise SettingsError(
+            f"setting {where}: {first['msg']} ({file.name} or CONFIDE_{where.upper().replace('.', '__')})"
+        ) from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"{file.name} cannot be read as TOML: {type(error).__name__}") from None
 

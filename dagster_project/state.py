@@ -34,7 +34,9 @@ def status_of(workspace: Workspace) -> dict[str, Any]:
     states = day_states(workspace)
     lake = workspace.lake
     labels = sum(
-        int((lake.about(table, s.day) or {}).get("labels", 0)) for s in states for table in ("screen_labels", "detail_labels")
+        int((lake.about(table, s.day) or {}).get("labels", 0))
+        for s in states
+        for table in ("screen_labels", "detail_labels")
     )
     newest = current(workspace.home)
     return {
@@ -70,7 +72,13 @@ def examine(home: Home) -> list[Finding]:
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
     findings.append(_users(workspace))
     stale = [s.day for s in day_states(workspace) if not s.built]
-    findings.append(Finding("days up to date", not stale, f"{len(stale)} are not, the first {stale[0] if stale else ''}: run `confide run`"))
+    findings.append(
+        Finding(
+            "days up to date",
+            not stale,
+            f"{len(stale)} are not, the first {stale[0] if stale else ''}: run `confide run`",
+        )
+    )
     return findings
 
 
@@ -99,7 +107,9 @@ def _modes(home: Home) -> Finding:
 def _disk(home: Home) -> Finding:
     free = shutil.disk_usage(home.root).free
     writable = os.access(home.root, os.W_OK)
-    return Finding("disk writable, over 2 GB free", writable and free > LOW_DISK_BYTES, "free some space or mend the mount")
+    return Finding(
+        "disk writable, over 2 GB free", writable and free > LOW_DISK_BYTES, "free some space or mend the mount"
+    )
 
 
 def _users(workspace: Workspace) -> Finding:

@@ -14,27 +14,18 @@ from dagster_project.assets.context import ConfideHome, Progress
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
 from dagster_project.days import instrument
-from dagster_project.domain.selection import is_analysed
 from dagster_project.errors import scrubbed
 from dagster_project.labelling import (
+    analysed_of_day,
     answer_counts,
     conversations_of_day,
     label_conversations,
     label_frame,
-    read_answers,
 )
 from dagster_project.workspace import Workspace
 
 SCREEN = dg.AssetKey(["lake", "screen_labels"])
 DETAIL = dg.AssetKey(["lake", "detail_labels"])
-
-
-def analysed_keys(workspace: Workspace, day: date) -> frozenset[str]:
-    """The conversations of a day that the detail stage asks about."""
-    heads = workspace.lake.read("conversations", day)
-    human = dict(heads.select("conversation_key", "n_human_messages").iter_rows())
-    answers = read_answers(workspace.lake.read("screen_labels", day))
-    return frozenset(key for key, given in answers.items() if is_analysed(given, human[key]))
 
 
 def label_stage(
@@ -43,7 +34,8 @@ def label_stage(
     """Label one stage of the run's days and report counts; the cache answers what was asked before."""
     table = key.path[-1]
     facets, digest = instrument(workspace, stage)
-    contracts = ContractReport({table: key}, {f.id: list(f.category_ids) for f in workspace.codebook})
+    contracts = ContractReport({table: key})
+    vocabulary = {f.id: f.category_ids for f in workspace.codebook}
     totals: Counter[str] = Counter()
     asked = 0
     days = [date.fromisoformat(k) for k in context.partition_keys]
@@ -51,13 +43,15 @@ def label_stage(
     progress.start(f"Labelling ({stage})", sum(sizes.values()))
     for day in days:
         with scrubbed(f"labelling {day} ({stage})"):
-            only = analysed_keys(workspace, day) if stage == "detail" else None
+            only = frozenset(analysed_of_day(workspace.lake, day)) if stage == "detail" else None
             conversations = conversations_of_day(workspace.lake, day, only)
             progress.advance(sizes[day] - len(conversations))
             rows = label_conversations(workspace.answers, facets, conversations, progress.advance)
             frame = label_frame(rows)
-            if contracts.accepts(table, frame):
-                inputs = (workspace.lake.about("conversations" if stage == "screen" else "screen_labels", day) or {}).get("inputs")
+            if contracts.accepts(table, frame, facets=vocabulary):
+                inputs = (
+                    workspace.lake.about("conversations" if stage == "screen" else "screen_labels", day) or {}
+                ).get("inputs")
                 counts = answer_counts(frame)
                 about = {"inputs": f"{inputs}:{digest}", "labels": str(sum(counts.values()))}
                 workspace.lake.write(table, day, frame, about)
@@ -90,7 +84,9 @@ def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefini
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
-                SCREEN, deps=[CONVERSATIONS, MESSAGES], description="Content creation and affective types of every conversation."
+                SCREEN,
+                deps=[CONVERSATIONS, MESSAGES],
+                description="Content creation and affective types of every conversation.",
             )
         ],
         check_specs=contract_specs(SCREEN),
@@ -105,7 +101,9 @@ def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefini
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(
-                DETAIL, deps=[SCREEN, MESSAGES], description="Pushback events and sentiment of the conversations to be analysed."
+                DETAIL,
+                deps=[SCREEN, MESSAGES],
+                description="Pushback events and sentiment of the conversations to be analysed.",
             )
         ],
         check_specs=contract_specs(DETAIL),

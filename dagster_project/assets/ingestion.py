@@ -43,10 +43,13 @@ def ingestion_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
             day = date.fromisoformat(key)
             with scrubbed(f"ingesting {key}"):
                 assembled = assemble_day(workspace.landing, day)
-                frames = {"messages": assembled.messages, "conversations": assembled.conversations}
-                if all([contracts.accepts(table, frame) for table, frame in frames.items()]):
-                    for table, frame in frames.items():
-                        workspace.lake.write(table, day, frame, assembled.about)
+                sound = [
+                    contracts.accepts("conversations", assembled.conversations, day=day),
+                    contracts.accepts("messages", assembled.messages, conversations=assembled.conversations),
+                ]
+                if all(sound):
+                    workspace.lake.write("messages", day, assembled.messages, assembled.about)
+                    workspace.lake.write("conversations", day, assembled.conversations, assembled.about)
             conversations += assembled.conversations.height
             messages += assembled.messages.height
             progress.advance(1)

@@ -10,6 +10,7 @@ from dagster_project.assets.context import ConfideHome, Progress
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
 from dagster_project.domain.periods import parse_period
+from dagster_project.domain.study import TALK_TYPES
 from dagster_project.errors import scrubbed
 
 ASSIGNMENTS = dg.AssetKey(["lake", "topic_assignments"])
@@ -23,7 +24,9 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     @dg.multi_asset(
         specs=[
             dg.AssetSpec(ASSIGNMENTS, deps=whole, description="One row per analysed conversation and type: its topic."),
-            dg.AssetSpec(TOPICS, deps=whole, description="One row per topic: id and a name from terms that many share."),
+            dg.AssetSpec(
+                TOPICS, deps=whole, description="One row per topic: id and a name from terms that many share."
+            ),
         ],
         partitions_def=periods,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -34,9 +37,14 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     def topics_of_periods(
         context: dg.AssetExecutionContext, confide: ConfideHome, progress: dg.ResourceParam[Progress]
     ) -> Iterator[Any]:
-        from dagster_project.topics.period_topics import build_period_topics
+        from dagster_project.topics.period_topics import TopicLimits, build_period_topics
 
         workspace = confide.open()
+        limits = TopicLimits(
+            min_users=workspace.policy.rules.min_topic_users,
+            min_conversations=workspace.policy.rules.min_topic_conversations,
+            max_conversations_per_user=workspace.policy.max_conversations_per_user,
+        )
         contracts = ContractReport({"topic_assignments": ASSIGNMENTS, "topics": TOPICS})
         assigned = 0
         figures: dict[str, Any] = {}
@@ -47,12 +55,11 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
                     workspace.lake,
                     parse_period(key),
                     workspace.embed,
-                    min_topic_users=workspace.policy.rules.min_topic_users,
-                    min_topic_conversations=workspace.policy.rules.min_topic_conversations,
-                    key=workspace.home.key(),
+                    limits,
+                    workspace.home.key(),
                 )
                 frames = {"topic_assignments": found.assignments, "topics": found.topics}
-                if all([contracts.accepts(table, frame) for table, frame in frames.items()]):
+                if all([contracts.accepts(t, f, affective_types=TALK_TYPES) for t, f in frames.items()]):
                     for table, frame in frames.items():
                         workspace.lake.write(table, key, frame)
             assigned += found.assignments.height

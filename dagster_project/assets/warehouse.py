@@ -12,15 +12,19 @@ import dagster as dg
 
 from dagster_project.assets.context import ConfideHome, Progress
 from dagster_project.days import Marks, labels_digest
-from dagster_project.domain.periods import parse_period
+from dagster_project.domain.periods import DAY, parse_period
 from dagster_project.errors import ConfideError
-from dagster_project.partitions import event_time_arguments
 from dagster_project.storage.requests import write_requests
-from dagster_project.storage.warehouse import prepare, warehouse_lock
+from dagster_project.storage.warehouse import (
+    DAILY_SELECTION,
+    PERIOD_SELECTION,
+    daily_arguments,
+    period_arguments,
+    prepare_warehouse,
+    warehouse_lock,
+)
 
 POOL = "warehouse"
-DAILY = "tag:daily"
-PERIODIC = "tag:periodic"
 
 
 class BuildFailed(ConfideError):
@@ -44,15 +48,15 @@ def warehouse_assets(
         ) -> dg.PartitionMapping | None:
             def daily(props: Mapping[str, Any]) -> bool:
                 topics = props.get("resource_type") == "source" and props["name"].startswith("topic")
-                return not topics and "periodic" not in props.get("tags", [])
+                return not topics and "period" not in props.get("tags", [])
 
             crossing = daily(dbt_parent_resource_props) and not daily(dbt_resource_props)
             return dg.AllPartitionMapping() if crossing else None
 
     @dbt_assets(
         manifest=manifest,
-        select=DAILY,
-        exclude="test_type:unit",
+        select=DAILY_SELECTION,
+        exclude="resource_type:unit_test",
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         dagster_dbt_translator=Translator(),
@@ -60,15 +64,18 @@ def warehouse_assets(
         name="daily_models",
     )
     def daily_models(
-        context: dg.AssetExecutionContext, confide: ConfideHome, dbt: DbtCliResource, progress: dg.ResourceParam[Progress]
+        context: dg.AssetExecutionContext,
+        confide: ConfideHome,
+        dbt: DbtCliResource,
+        progress: dg.ResourceParam[Progress],
     ) -> Iterator[Any]:
         workspace = confide.open()
         keys = [date.fromisoformat(key) for key in context.partition_keys]
         digests = {day: labels_digest(workspace, day) for day in keys}
         progress.start("Building the warehouse", 1)
         with warehouse_lock(workspace.home):
-            prepare(workspace.home)
-            yield from _build(dbt, context, event_time_arguments(keys[0], keys[-1]))
+            prepare_warehouse(workspace.home)
+            yield from _build(dbt, context, daily_arguments(keys[0], keys[-1] + DAY))
         for day, digest in digests.items():
             if digest is not None:
                 Marks(workspace.home).write(day, digest)
@@ -76,8 +83,8 @@ def warehouse_assets(
 
     @dbt_assets(
         manifest=manifest,
-        select=PERIODIC,
-        exclude="test_type:unit",
+        select=PERIOD_SELECTION,
+        exclude="resource_type:unit_test",
         partitions_def=periods,
         backfill_policy=dg.BackfillPolicy.single_run(),
         dagster_dbt_translator=Translator(),
@@ -85,15 +92,18 @@ def warehouse_assets(
         name="period_models",
     )
     def period_models(
-        context: dg.AssetExecutionContext, confide: ConfideHome, dbt: DbtCliResource, progress: dg.ResourceParam[Progress]
+        context: dg.AssetExecutionContext,
+        confide: ConfideHome,
+        dbt: DbtCliResource,
+        progress: dg.ResourceParam[Progress],
     ) -> Iterator[Any]:
         workspace = confide.open()
         wanted = [parse_period(key) for key in context.partition_keys]
         progress.start("Counting", 1)
         with warehouse_lock(workspace.home):
-            prepare(workspace.home)
+            prepare_warehouse(workspace.home)
             write_requests(workspace.home, wanted, workspace.policy.max_conversations_per_user)
-            yield from _build(dbt, context, [])
+            yield from _build(dbt, context, period_arguments())
         progress.advance(1)
 
     return [daily_models, period_models]
@@ -104,5 +114,11 @@ def _build(dbt: Any, context: dg.AssetExecutionContext, arguments: list[str]) ->
     invocation = dbt.cli(["build", "--quiet", *arguments], context=context, raise_on_error=False)
     yield from invocation.stream()
     if not invocation.is_successful():
-        failed = [r["unique_id"] for r in invocation.get_artifact("run_results.json")["results"] if r["status"] in ("error", "fail")]
-        raise BuildFailed(f"dbt: {len(failed)} of its nodes failed, the first {failed[0] if failed else 'before any ran'}")
+        failed = [
+            r["unique_id"]
+            for r in invocation.get_artifact("run_results.json")["results"]
+            if r["status"] in ("error", "fail")
+        ]
+        raise BuildFailed(
+            f"dbt: {len(failed)} of its nodes failed, the first {failed[0] if failed else 'before any ran'}"
+        )

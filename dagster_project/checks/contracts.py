@@ -6,6 +6,7 @@ contracts (`expectations/frames`), which know nothing of Dagster.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -26,21 +27,23 @@ def contract_specs(*keys: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 
 class ContractReport:
-    """Findings of one step, by table. `vocabulary`: facet id -> accepted category ids."""
+    """Findings of one step, by table."""
 
-    def __init__(self, tables: Mapping[str, dg.AssetKey], vocabulary: Mapping[str, list[str]] | None = None) -> None:
+    def __init__(self, tables: Mapping[str, dg.AssetKey]) -> None:
         self._keys = tables
-        self._vocabulary = vocabulary
         self._rows = dict.fromkeys(tables, 0)
         self._findings: dict[str, Counter[str]] = {table: Counter() for table in tables}
 
-    def accepts(self, table: str, frame: pl.DataFrame) -> bool:
-        """Whether a frame may be written; what is wrong with it is kept by count."""
+    def accepts(self, table: str, frame: pl.DataFrame, **context: Any) -> bool:
+        """Whether a frame may be written; what is wrong with it is kept by count.
+
+        context: what the contract is measured by, as `expectations.frames.contract.check` takes it.
+        """
         from expectations.frames.contract import check
 
-        found = check(table, frame, vocabulary=self._vocabulary)
+        found = check(table, frame, **context)
         self._rows[table] += frame.height
-        self._findings[table].update({f.check: f.rows for f in found})
+        self._findings[table].update({f.check: f.n_rows for f in found})
         return not found
 
     def results(self) -> Iterator[dg.AssetCheckResult]:

@@ -23,7 +23,8 @@ OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
 
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="The home. Default: CONFIDE_HOME, else ./confide-home.", show_default=False)
+    Path | None,
+    typer.Option("--home", help="The home. Default: CONFIDE_HOME, else ./confide-home.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,7 +41,9 @@ def _version(wanted: bool) -> None:
 def confide(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(envvar="CONFIDE_HOME", help="The home directory.")] = None,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Options for every command."""
     os.umask(0o077)
@@ -72,29 +74,12 @@ def ingest(
 
     with one_line_causes():
         workspace = workspace_of(context, home)
-        for path in paths:
-            if not path.exists():
-                raise fail(f"{path} does not exist")
         with progress_bar() as bar:
             bar.start("Reading bytes", 0)
             report = take_in(workspace.home, paths, format=format, progress=bar.reach)
-        if not report.any_user_ids:
-            ERR.print(
-                "Warning: no conversation here has a user id. All of them together count as one person, so nothing of "
-                "them can be published. Give each conversation a user_id.",
-                style="yellow",
-                soft_wrap=True,
-            )
-        counts: dict[str, Any] = {
-            "accepted": report.accepted,
-            "duplicates": report.duplicates,
-            "replaced": report.replaced,
-            "quarantined": dict(report.quarantined),
-            "days": [d.isoformat() for d in report.days],
-            "assumed_utc": report.assumed_utc,
-            "without_user_id": report.without_user_id,
-        }
-        show(counts, json)
+        for warning in report.warnings:
+            ERR.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
+        show(report.as_json(), json)
 
 
 @app.command()
@@ -119,7 +104,9 @@ def run(
 @app.command()
 def release(
     context: typer.Context,
-    periods: Annotated[list[str] | None, typer.Argument(help="2026-10-05, 2026-W41, 2026-10 or 2026-09-21..2026-11-15")] = None,
+    periods: Annotated[
+        list[str] | None, typer.Argument(help="2026-10-05, 2026-W41, 2026-10 or 2026-09-21..2026-11-15")
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every complete, unpublished period.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -234,7 +221,11 @@ def ui(
     """Open the Dagster UI on the home: assets, days, backfills, checks, schedule."""
     with one_line_causes():
         workspace = workspace_of(context, home)
-        environment = {**os.environ, "CONFIDE_HOME": str(workspace.home.root), "DAGSTER_HOME": str(workspace.home.dagster)}
+        environment = {
+            **os.environ,
+            "CONFIDE_HOME": str(workspace.home.root),
+            "DAGSTER_HOME": str(workspace.home.dagster),
+        }
         command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "-p", str(port)]
         raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
 

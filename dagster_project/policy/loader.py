@@ -18,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.tables import Table
+from dagster_project.errors import ConfideError
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")
 
 
-class PolicyError(Exception):
+class PolicyError(ConfideError):
     """A policy that may not be used; one line that names the setting, its value and its limit."""
 
 

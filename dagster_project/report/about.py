@@ -22,7 +22,9 @@ SETTINGS = {
     "topic_rounding_base": "Counts of topics are rounded to a multiple of",
     "max_top_user_share": "Part of a cell that one user may give at most",
     "max_top_two_share": "Part of a cell that two users may give at most",
-    "min_period_users": "Users a period has at least for more than prevalence",
+    "small_organisation_users": "Users a period has at least for more than prevalence",
+    "grid_steps": "Shares and means are told in steps of one of",
+    "digest": "Digest of the policy",
 }
 
 
@@ -50,7 +52,7 @@ def key_figures(published: Published, period: Shown) -> list[KeyFigure]:
     prevalence = {r["category"]: r for r in published.rows("prevalence", period)}
     found = []
     if whole := prevalence.get("all"):
-        users = f"of {words.about(whole['n_users'])} users"
+        users = f"of {words.count(whole['n_users'])} users, both rounded"
         found.append(KeyFigure(words.count(whole["n_conversations"]), "conversations counted", users))
     if row := prevalence.get("affective"):
         note = _interval(words.share_interval(row["share_low"], row["share_high"]))
@@ -69,7 +71,7 @@ def key_figures(published: Published, period: Shown) -> list[KeyFigure]:
 
 
 def _interval(text: str) -> str:
-    return "" if text == words.WITHHELD else f"95 % interval {text}"
+    return "" if text == words.WITHHELD else f"{words.INTERVAL} {text}"
 
 
 def measured_by(published: Published, period: Shown, book: Codebook) -> list[MeasuredBy]:
@@ -90,9 +92,9 @@ def policy_rows(policy: Any) -> list[tuple[str, str, str]]:
     for key, said in policy.items() if isinstance(policy, Mapping) else ():
         value = said.get("value") if isinstance(said, Mapping) else said
         reason = str(said.get("reason") or "") if isinstance(said, Mapping) else ""
-        if value is None or isinstance(value, Mapping | list):
+        if value is None or isinstance(value, Mapping):
             continue
-        text = words.share(value) if isinstance(value, float) and value < 1 else str(value)
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         rows.append((SETTINGS.get(str(key), str(key).replace("_", " ").capitalize()), text, " ".join(reason.split())))
     return rows
 

@@ -35,7 +35,7 @@ class Shift:
     label: str
     start: float | None
     end: float | None
-    change: float | None
+    strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     """Shares as bars from zero with a dot and an interval."""
     top = _top([v for row in rows for v in (row.value, row.high)])
     step, head = (50.0, 22.0) if narrow else (36.0, 6.0)
-    height = head + step * len(rows) + 22
+    height = _height(rows, head, step, narrow)
     sheet = Sheet(NARROW if narrow else WIDE, height)
     left, right = (2.0, NARROW - 12) if narrow else (LABELS, WIDE - NUMBERS - 12)
 
@@ -100,7 +100,7 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
         )  # fmt: skip
     for i, row in enumerate(rows):
         y = head + step * i + (8 if narrow else step / 2)
-        _names_and_numbers(sheet, row, y, narrow, words.share(row.value), words.share_interval(row.low, row.high))
+        _names_and_numbers(sheet, row, y, narrow, words.share(row.value), words.share_interval(row.low, row.high), 84)
         if row.value is None:
             continue
         sheet.box(left, y - 7, x(row.value) - left, 14, "soft", 2)
@@ -115,7 +115,7 @@ def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     """Changes around zero with their intervals."""
     top = _top([abs(v) for row in rows for v in (row.value, row.low, row.high) if v is not None], 0.05)
     step, head = (50.0, 22.0) if narrow else (36.0, 6.0)
-    height = head + step * len(rows) + 22
+    height = _height(rows, head, step, narrow)
     sheet = Sheet(NARROW if narrow else WIDE, height)
     left, right = (14.0, NARROW - 14) if narrow else (LABELS + 14, WIDE - NUMBERS - 26)
     middle, half = (left + right) / 2, (right - left) / 2
@@ -126,12 +126,14 @@ def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     for tick in (-top, -top / 2, 0.0, top / 2, top):
         zero = tick == 0
         low_edge = head if narrow else 0
-        sheet.rule((x(tick), low_edge), (x(tick), height - 22), "zero" if zero else "grid", 1.5 if zero else 1)
+        sheet.rule((x(tick), low_edge), (x(tick), height - 22), "zero" if zero else "grid", 1)
         text = "no change" if zero else words.signed(tick)
         sheet.text(x(tick), height - 6, text, size=11.5, colour="muted", align="center")
     for i, row in enumerate(rows):
         y = head + step * i + (8 if narrow else step / 2)
-        _names_and_numbers(sheet, row, y, narrow, words.signed(row.value), words.signed_interval(row.low, row.high))
+        _names_and_numbers(
+            sheet, row, y, narrow, words.signed(row.value), words.signed_interval(row.low, row.high), 100
+        )
         if row.value is None:
             continue
         colour = "ink" if row.strong else "accent"
@@ -141,7 +143,14 @@ def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     return sheet
 
 
-def _names_and_numbers(sheet: Sheet, row: Estimate, y: float, narrow: bool, value: str, interval: str) -> None:
+def _height(rows: Sequence[object], head: float, step: float, narrow: bool) -> float:
+    """Rows and the axis below them, in px."""
+    return head + step * len(rows) + (22 if not narrow else 2)
+
+
+def _names_and_numbers(
+    sheet: Sheet, row: Estimate, y: float, narrow: bool, value: str, interval: str, room: float
+) -> None:
     """The label and the number of one row: beside the plot when wide, above it when narrow."""
     weight = 600 if row.strong else 400
     base = y - 15 if narrow else y + 4.5
@@ -152,7 +161,7 @@ def _names_and_numbers(sheet: Sheet, row: Estimate, y: float, narrow: bool, valu
         sheet.text(sheet.width, base, value, size=13.5, weight=600, align="right")
     else:
         sheet.text(sheet.width, base, interval, size=12, colour="muted", align="right")
-        sheet.text(sheet.width - 8 - 6.7 * len(interval), base, value, size=13.5, weight=600, align="right")
+        sheet.text(sheet.width - room, base, value, size=13.5, weight=600, align="right")
 
 
 def totals(rows: Sequence[Step], *, narrow: bool) -> Sheet:
@@ -225,8 +234,8 @@ def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
     """Mean tone at the start (ring) and at the end (dot) on the scale from −1 to +1."""
     known = [abs(v) for row in rows for v in (row.start, row.end) if v is not None]
     top = 1.0 if max(known, default=0.0) > 0.5 else 0.5
-    step, head = (50.0, 42.0) if narrow else (36.0, 26.0)
-    height = head + step * len(rows) + 22
+    step, head = (50.0, 56.0) if narrow else (36.0, 26.0)
+    height = _height(rows, head, step, narrow)
     sheet = Sheet(NARROW if narrow else WIDE, height)
     left, right = (14.0, NARROW - 14) if narrow else (LABELS + 14, WIDE - NUMBERS - 26)
     middle, half = (left + right) / 2, (right - left) / 2
@@ -236,7 +245,7 @@ def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
 
     for tick in (-top, -top / 2, 0.0, top / 2, top):
         zero = tick == 0
-        sheet.rule((x(tick), head - 6), (x(tick), height - 22), "zero" if zero else "grid", 1.5 if zero else 1)
+        sheet.rule((x(tick), head - (34 if narrow else 6)), (x(tick), height - 22), "zero" if zero else "grid", 1)
         sheet.text(
             x(tick), height - 6, "neutral" if zero else words.signed(tick), size=11.5, colour="muted", align="center"
         )
@@ -245,42 +254,48 @@ def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
     for i, row in enumerate(rows):
         y = head + step * i + (8 if narrow else step / 2)
         base = y - 15 if narrow else y + 4.5
-        sheet.text(0, base, row.label, size=13.5)
+        sheet.text(0, base, row.label, size=13.5, weight=600 if row.strong else 400)
         if row.start is None or row.end is None:
             sheet.text(sheet.width, base, words.WITHHELD, size=12.5, colour="muted", align="right", italic=True)
             continue
-        sheet.rule((x(row.start), y), (x(row.end), y), "accent", 2.5)
-        sheet.dot(x(row.start), y, "accent", 80, ring=True)
-        sheet.dot(x(row.end), y, "accent", 100)
+        colour = "ink" if row.strong else "accent"
+        sheet.rule((x(row.start), y), (x(row.end), y), colour, 2.5)
+        sheet.dot(x(row.start), y, colour, 80, ring=True)
+        sheet.dot(x(row.end), y, colour, 100)
         both = f"{words.signed(row.start)} → {words.signed(row.end)}"
         sheet.text(sheet.width, base, both, size=13, align="right")
     return sheet
 
 
 def trends(panels: Sequence[Panel], ends: tuple[str, str], *, narrow: bool, around_zero: bool = False) -> Sheet:
-    """Small multiples over periods, one scale: line and interval, a gap where withheld, dashes between series."""
-    columns = 2 if narrow else 4
-    gap = 20.0 if narrow else 28.0
+    """Small multiples over periods: line and interval, a gap where withheld, dashes between series.
+
+    Shares have a scale from 0 of their own in each panel, changes a common one around zero.
+    """
+    columns = 2 if narrow else 3
+    gap = 20.0 if narrow else 36.0
     full = NARROW if narrow else WIDE
     width = (full - gap * (columns - 1)) / columns
-    plot, step = 58.0, 126.0
+    plot, step = 58.0, 144.0
     sheet = Sheet(full, step * math.ceil(len(panels) / columns))
-    values = [v for panel in panels for p in panel.points for v in (p.value, p.low, p.high) if v is not None]
-    top = _top([abs(v) for v in values], 0.02)
-    bottom = -top if around_zero else 0.0
+    common = max((_reach(panel) for panel in panels), default=0.0)
     say = words.signed if around_zero else words.share
     for i, panel in enumerate(panels):
-        left, head = (i % columns) * (width + gap), (i // columns) * step + 32
+        left, head = (i % columns) * (width + gap), (i // columns) * step + 50
         foot = head + plot
+        top = _top([common if around_zero else _reach(panel)], 0.02 if around_zero else 0.001)
+        bottom = -top if around_zero else 0.0
         n = max(len(panel.points) - 1, 1)
 
         def x(j: float, left: float = left, n: int = n) -> float:
             return left + 4 + (width - 8) * j / n
 
-        def y(value: float, foot: float = foot) -> float:
+        def y(value: float, foot: float = foot, top: float = top, bottom: float = bottom) -> float:
             return foot - plot * (value - bottom) / (top - bottom)
 
-        sheet.text(left, head - 18, panel.title, size=12.5, weight=600)
+        lines = textwrap.wrap(panel.title, 22 if narrow else 34)
+        for k, text in enumerate(lines):
+            sheet.text(left, head - 19 - 15 * (len(lines) - 1 - k), text, size=12.5, weight=600)
         sheet.text(left, head - 4, say(top), size=10.5, colour="muted")
         sheet.rule((left, y(top)), (left + width, y(top)), "grid")
         sheet.rule((left, y(0)), (left + width, y(0)), "zero", 1)
@@ -303,6 +318,11 @@ def trends(panels: Sequence[Panel], ends: tuple[str, str], *, narrow: bool, arou
         elif last is not None:
             sheet.text(left + width, head - 4, words.WITHHELD, size=11, colour="muted", align="right", italic=True)
     return sheet
+
+
+def _reach(panel: Panel) -> float:
+    """The largest distance from zero in a panel."""
+    return max((abs(v) for p in panel.points for v in (p.value, p.low, p.high) if v is not None), default=0.0)
 
 
 def _runs(panel: Panel) -> list[list[tuple[int, Estimate]]]:

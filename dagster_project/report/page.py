@@ -25,7 +25,7 @@ from dagster_project.report.selection import Published
 
 FIGURES = (prevalence, topics, pushback, sentiment)
 HERE = Path(__file__).parent
-MODEL_CARD = "docs/model-card.md"
+MODEL_CARD = "docs/models"
 HELP_LINE = (
     "If you or someone you know is going through a hard time or is thinking about suicide or self-harm, support is "
     "there: call your local emergency number or a crisis line in your country."

@@ -72,7 +72,7 @@ class Published:
 
     def about(self, period: Shown, key: str, default: Any = None) -> Any:
         """What the manifest says of a period; a key that a period lacks is looked up for the whole release."""
-        for entry in self.manifest.get("periods") or []:
+        for entry in reversed(self.manifest.get("periods") or []):  # the last is the newest revision
             if isinstance(entry, Mapping) and _is(entry, period) and entry.get(key) is not None:
                 return entry[key]
         found = self.manifest.get(key)

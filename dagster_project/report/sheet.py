@@ -36,7 +36,8 @@ class Sheet:
         """A straight line."""
         style = {"strokeDash": dash} if dash else {}
         row = {"x": start[0], "y": start[1], "x2": end[0], "y2": end[1]}
-        self._add("rule", row, color=PALETTE[colour], strokeWidth=width, strokeCap="butt" if dash else "round", **style)
+        kind = "under" if colour in {"grid", "zero"} else "rule"  # axes lie below what they measure
+        self._add(kind, row, color=PALETTE[colour], strokeWidth=width, strokeCap="butt" if dash else "round", **style)
 
     def line(self, points: Iterable[Point], colour: str, width: float = 2) -> None:
         """A line through points from left to right."""
@@ -82,7 +83,7 @@ class Sheet:
             x, y = at(alt.X, "x"), at(alt.Y, "y")
             if kind == "box":
                 marks.append(chart.mark_rect(**style).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
-            elif kind == "rule":
+            elif kind in {"rule", "under"}:
                 marks.append(chart.mark_rule(**style).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
             elif kind == "line":
                 marks.append(chart.mark_line(**style).encode(x=x, y=y, detail="group:N"))
@@ -101,7 +102,7 @@ class Sheet:
         return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)))
 
     def _ordered(self) -> list[tuple[str, dict[str, Any], list[dict[str, Any]]]]:
-        depth = ("band", "box", "rule", "line", "dot", "text")
+        depth = ("under", "band", "box", "rule", "line", "dot", "text")
         found = sorted(self._marks.items(), key=lambda item: depth.index(item[0][0]))
         return [
             (kind, {k: list(v) if isinstance(v, tuple) else v for k, v in style}, rows) for (kind, style), rows in found

@@ -3,7 +3,7 @@
 Not here: what a record means (`confide.py`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,10 @@ def _in_microseconds(batch: Any, pa: Any) -> Any:
     def coarser(kind: Any) -> Any:
         if pa.types.is_timestamp(kind) and kind.unit == "ns":
             return pa.timestamp("us", kind.tz)
-        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-            return pa.list_(coarser(kind.value_type)) if pa.types.is_list(kind) else pa.large_list(coarser(kind.value_type))
+        if pa.types.is_list(kind):
+            return pa.list_(coarser(kind.value_type))
+        if pa.types.is_large_list(kind):
+            return pa.large_list(coarser(kind.value_type))
         if pa.types.is_struct(kind):
             return pa.struct([pa.field(f.name, coarser(f.type)) for f in kind])
         return kind
@@ -66,7 +68,8 @@ def _in_microseconds(batch: Any, pa: Any) -> Any:
     schema = pa.schema([pa.field(f.name, coarser(f.type)) for f in batch.schema])
     if schema.equals(batch.schema):
         return batch
-    return pa.record_batch([column.cast(f.type, safe=False) for column, f in zip(batch.columns, schema, strict=True)], schema)
+    columns = [column.cast(f.type, safe=False) for column, f in zip(batch.columns, schema, strict=True)]
+    return pa.record_batch(columns, schema)
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any] | Reason]:
@@ -76,10 +79,9 @@ def _rows(batch: Any) -> Iterator[dict[str, Any] | Reason]:
     except (UnicodeDecodeError, ValueError, OverflowError):
         pass
     # One bad cell spoils the whole batch: row by row, so that its neighbours are read.
-    readers: list[Callable[[], dict[str, Any]]] = [lambda i=i: batch.slice(i, 1).to_pylist()[0] for i in range(batch.num_rows)]
-    for read in readers:
+    for i in range(batch.num_rows):
         try:
-            yield read()
+            yield batch.slice(i, 1).to_pylist()[0]
         except UnicodeDecodeError:
             yield Reason.INVALID_UTF8
         except (ValueError, OverflowError):

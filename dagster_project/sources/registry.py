@@ -44,7 +44,7 @@ SOURCES: tuple[Source, ...] = (confide,)
 def source_named(name: str) -> Source:
     """The format of that name. Raises UnknownFormatError."""
     for source in SOURCES:
-        if source.NAME == name:
+        if name == source.NAME:
             return source
     known = ", ".join((AUTO, *(source.NAME for source in SOURCES)))
     raise UnknownFormatError(f"unknown format {name!r}: this version reads {known}")

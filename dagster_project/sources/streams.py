@@ -69,7 +69,9 @@ def packing_of(path: Path) -> Packing:
     return next((packing for magic, packing in _MAGIC.items() if head.startswith(magic)), Packing.PLAIN)
 
 
-def read_lines(path: Path, bytes_read: BytesRead | None = None, max_bytes: int = MAX_LINE_BYTES) -> Iterator[Line | Rejected]:
+def read_lines(
+    path: Path, bytes_read: BytesRead | None = None, max_bytes: int = MAX_LINE_BYTES
+) -> Iterator[Line | Rejected]:
     """The lines of a file that are not blank, in order; problems of the file itself as `Rejected`.
 
     Of a line longer than `max_bytes` the beginning is kept and the rest passed over. A file that breaks off
@@ -84,9 +86,8 @@ def read_lines(path: Path, bytes_read: BytesRead | None = None, max_bytes: int =
                 length += len(piece)
                 if length > max_bytes:
                     yield _too_long(number, tail + piece[:KEPT_OF_LONG_LINE], length)
-                elif line := (bytes(tail) + piece if tail else piece):
-                    if not line.isspace():
-                        yield Line(number, line)
+                elif (line := (bytes(tail) + piece if tail else piece)) and not line.isspace():
+                    yield Line(number, line)
                 tail.clear()
                 length = 0
                 number += 1

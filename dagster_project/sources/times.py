@@ -77,9 +77,7 @@ def _from_iso(text: str) -> tuple[datetime, bool]:
         second, microsecond = 59, 999_999
     hour, minute = int(match["hour"] or 0), int(match["minute"] or 0)
     try:
-        moment = datetime(
-            int(date[:4]), int(date[4:6]), int(date[6:]), hour, minute, second, microsecond, _zone(zone)
-        )
+        moment = datetime(int(date[:4]), int(date[4:6]), int(date[6:]), hour, minute, second, microsecond, _zone(zone))
     except ValueError:
         raise Refusal(Reason.UNREADABLE_TIME) from None
     return _to_utc(moment), zone is None

@@ -137,9 +137,7 @@ class IngestIndex:
         """Take conversations of a part that landed without the index: the longer version stays."""
         for entry in entries:
             key = bytes.fromhex(entry.conversation_key)
-            row = self._db.execute(
-                "SELECT n_messages FROM conversations WHERE conversation_key = ?", (key,)
-            ).fetchone()
+            row = self._db.execute("SELECT n_messages FROM conversations WHERE conversation_key = ?", (key,)).fetchone()
             if row is None or row[0] <= entry.n_messages:
                 self._note(key, entry)
 

@@ -24,7 +24,7 @@ from dagster_project.home import Home
 from dagster_project.storage.files import private_folder, replacing
 from dagster_project.storage.landing import SCHEMA, Landing
 
-BUFFER_BYTES = 96 * 1024 * 1024
+BUFFER_BYTES = 64 * 1024 * 1024
 _ROW_GROUP_BYTES = 16 * 1024 * 1024
 _ROW_OVERHEAD_BYTES = 700
 _MESSAGE_OVERHEAD_BYTES = 60
@@ -101,13 +101,12 @@ class LandingWriter:
         row = (conversation_key, user_key, started_at, assumed_utc, surface, content_hash, len(messages))
         for column, value in zip(rows.heads, row, strict=True):
             column.append(value)
-        for message in messages:
-            rows.roles.append(message.role.value)
-            rows.contents.append(message.content)
-            rows.times.append(message.created_at)
-            self._n_bytes += sys.getsizeof(message.content) + _MESSAGE_OVERHEAD_BYTES
+        contents = [message.content for message in messages]
+        rows.contents += contents
+        rows.roles += [message.role for message in messages]
+        rows.times += [message.created_at for message in messages]
         rows.offsets.append(len(rows.contents))
-        self._n_bytes += _ROW_OVERHEAD_BYTES
+        self._n_bytes += _ROW_OVERHEAD_BYTES + _MESSAGE_OVERHEAD_BYTES * len(contents) + sum(map(sys.getsizeof, contents))
         if self._n_bytes > self._buffer_bytes:
             self._spill()
 
@@ -131,23 +130,27 @@ class LandingWriter:
         return max(numbers, default=0) + 1
 
     def _write_part(self, day: date, number: int) -> str:
-        keys = hashlib.sha256()
+        digest = hashlib.sha256()
         folder = private_folder(self._landing.folder(day))
         # The name holds a digest of the rows, known only once they are written: so it is written under
         # another name first, which no reader looks at.
         pending = folder / f".{number:08d}.pending.tmp"
         try:
-            with replacing(pending) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd", write_statistics=False) as writer:
-                for table in _row_groups(self._batches(day)):
-                    for column in ("conversation_key", "content_hash"):
-                        keys.update("".join(table.column(column).to_pylist()).encode())
-                    writer.write_table(table, row_group_size=table.num_rows)
-            name = f"{number:08d}-{keys.hexdigest()[:16]}.parquet"
-            os.replace(pending, folder / name)
+            with replacing(pending) as temporary:
+                self._write_rows(day, temporary, digest.update)
+            name = f"{number:08d}-{digest.hexdigest()[:16]}.parquet"
+            pending.replace(folder / name)
             _sync_folder(folder)
         finally:
             pending.unlink(missing_ok=True)
         return f"{folder.name}/{name}"
+
+    def _write_rows(self, day: date, path: Path, digest: Callable[[bytes], None]) -> None:
+        with pq.ParquetWriter(path, SCHEMA, compression="zstd", write_statistics=False) as writer:
+            for table in _row_groups(self._batches(day)):
+                for column in ("conversation_key", "content_hash"):
+                    digest("".join(table.column(column).to_pylist()).encode())
+                writer.write_table(table, row_group_size=table.num_rows)
 
     def _batches(self, day: date) -> Iterator[pa.RecordBatch]:
         for scratch, batch in self._set_aside.get(day, []):
@@ -163,7 +166,7 @@ class LandingWriter:
             for position, day in enumerate(sorted(self._rows)):
                 writer.write_batch(self._rows.pop(day).batch())
                 self._set_aside.setdefault(day, []).append((len(self._scratch), position))
-        self._scratch.append(pa.ipc.open_file(pa.memory_map(str(path))))
+        self._scratch.append(pa.ipc.open_file(pa.OSFile(str(path))))
         self._n_bytes = 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from dagster_project.domain.tables import TABLES, Kind, Table
+from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 
 CURRENT = "current"
@@ -26,7 +27,7 @@ TYPES: dict[Kind, pl.DataType | type[pl.DataType]] = {
 }
 
 
-class SnapshotDamaged(Exception):
+class SnapshotDamaged(ConfideError):
     """A release is not what its manifest says; one line that names the file."""
 
 

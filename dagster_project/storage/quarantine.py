@@ -70,7 +70,7 @@ class Quarantine:
             os.fsync(file.fileno())
             file.close()
             path = self._root / reason.value / f"{digest.hexdigest()[:16]}.jsonl"
-            os.replace(pending, path)
+            pending.replace(path)
             files.append(path)
         self._open.clear()
         return files

@@ -10,11 +10,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from dagster_project.domain.periods import Period, PeriodKind
+from dagster_project.errors import ConfideError
 from dagster_project.storage.files import replacing
 
 FIRST = "0" * 64
@@ -22,13 +23,13 @@ FIRST = "0" * 64
 KINDS = ("intent", "visible", "void")
 
 
-class ReleaseRefused(Exception):
+class ReleaseRefused(ConfideError):
     """Nothing was published; one line that says why and, where there is one, the next step."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `periods` are those that the release publishes for the first time, as (key, kind, start, end, revision)."""
+    """One line. `periods`: key, kind, start, end and revision of what the release publishes for the first time."""
 
     index: int
     kind: str
@@ -38,6 +39,14 @@ class Entry:
     created_at: str
     previous: str
     hash: str
+
+    @property
+    def published(self) -> list[Period]:
+        """The periods that this release publishes for the first time."""
+        return [
+            Period(date.fromisoformat(p["start"]), date.fromisoformat(p["end"]), PeriodKind(p["kind"]))
+            for p in self.periods
+        ]
 
 
 class Ledger:
@@ -93,18 +102,6 @@ class Ledger:
         visible = {entry.release_id for entry in self.entries if entry.kind == "visible"}
         return [entry for entry in self.entries if entry.kind == "intent" and entry.release_id in visible]
 
-    def published_periods(self) -> list[Period]:
-        """Every period ever published."""
-        return [
-            Period(
-                datetime.fromisoformat(p["start"]).date(),
-                datetime.fromisoformat(p["end"]).date(),
-                PeriodKind(p["kind"]),
-            )
-            for entry in self.released
-            for p in entry.periods
-        ]
-
     def next_release_id(self, at: datetime) -> str:
         """A sortable id, by number first so that a clock stepping back changes nothing. `at` is UTC."""
         number = 1 + sum(entry.kind == "intent" for entry in self.entries)
@@ -127,7 +124,7 @@ class Ledger:
         with replacing(self._path) as temporary:
             before = self._path.read_bytes() if self.entries else b""
             temporary.write_bytes(before + json.dumps(fields, sort_keys=True).encode() + b"\n")
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
         return Ledger.read(self._path)
 
 
@@ -148,7 +145,8 @@ def _altered(line: int) -> ReleaseRefused:
     return ReleaseRefused(f"the release ledger was altered at line {line}: restore it from backup")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -74,7 +74,9 @@ def _prevalence(period: tuple[date, date, str], n: int, scale: float, least: int
         low, high = (1.0, 1.0) if category == "all" else _interval(part, n)
         measures = {
             "category": category, "n_conversations": _to(5, n * part),
-            "n_users": _to(5, n * part * 0.52 ** (part > 0.5)), "share": round(part, 4), "share_low": low, "share_high": high,
+            "n_users": _to(5, n * part * 0.52 ** (part > 0.5)), "share": round(part, 4),
+            "share_low": low, "share_high": high,
+            "corrected_share": None, "corrected_low": None, "corrected_high": None,
         }  # fmt: skip
         rows.append(_row(period, measures, ("category",), withheld))
     return rows
@@ -102,7 +104,7 @@ def _topics(period: tuple[date, date, str], n: int, random_ids: random.Random) -
     for kind, names in NAMES.items():
         size = n * TYPES[kind][0]
         for i, name in enumerate(names):
-            part = 0.21 / (1 + 0.45 * i)
+            part = (0.13 + 0.27 / len(names)) / (1 + 0.4 * i)
             if size * part < 10:
                 continue
             rows.append({
@@ -193,10 +195,11 @@ def manifest_of(tables: dict[str, pl.DataFrame], *, second_labeller_from: date |
         later = second_labeller_from is not None and start >= second_labeller_from
         labeller = "local-2-77b0d1" if later else "local-1-3f9a2c"
         periods.append({
-            "period": f"{start}..{end - timedelta(1)}", "kind": kind,
-            "start": start.isoformat(), "end": end.isoformat(), "labellers": dict.fromkeys(facets, labeller), "facet_versions": dict.fromkeys(facets, 1),
-            "prompt_hashes": {f: f"{abs(hash_of(f + labeller)):016x}" for f in facets}, "not_measured": [],
-            "sample_design": "census",
+            "key": f"{start}..{end - timedelta(1)}", "kind": kind, "revision": 0,
+            "start": start.isoformat(), "end": end.isoformat(),
+            "labellers": dict.fromkeys(facets, labeller), "facet_versions": dict.fromkeys(facets, 1),
+            "prompt_hashes": {f: f"{hash_of(f + labeller):016x}" for f in facets},
+            "not_measured": [], "sample_design": "census",
         })  # fmt: skip
     fixed = ("prevalence", "funnel", "pushback", "sentiment")
     return {
@@ -216,7 +219,7 @@ def manifest_of(tables: dict[str, pl.DataFrame], *, second_labeller_from: date |
         },
         "files": {
             f"tables/{name}.{ending}": {
-                "sha256": f"{hash_of(name + ending):064x}", "bytes": 18_402, "rows": tables[name].height,
+                "sha256": f"{hash_of(name + ending):016x}" * 4, "bytes": 18_402, "rows": tables[name].height,
             }
             for name in tables
             for ending in ("csv", "parquet")

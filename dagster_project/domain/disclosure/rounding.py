@@ -33,8 +33,8 @@ def grid_step(denominator: int, base: int, steps: Sequence[Decimal]) -> Decimal:
 
 
 def to_grid(value: Decimal, step: Decimal) -> Decimal:
-    """The nearest multiple of the step (half away from zero)."""
-    return (value / step).to_integral_value(ROUND_HALF_UP) * step
+    """The nearest multiple of the step (half away from zero), never a negative zero."""
+    return (value / step).to_integral_value(ROUND_HALF_UP) * step + 0
 
 
 def outward(
@@ -50,4 +50,4 @@ def outward(
         raise ValueError("an interval ends before it starts")
     down = (exact_low / step).to_integral_value(ROUND_FLOOR) * step
     up = (exact_high / step).to_integral_value(ROUND_CEILING) * step
-    return max(least, min(down, centre)), min(most, max(up, centre))
+    return max(least, min(down, centre)) + 0, min(most, max(up, centre)) + 0

@@ -116,7 +116,8 @@ class Context:
             f"{len(periods)} periods, oldest first. {description}",
             lambda narrow: charts.trends(panels, ends, narrow=narrow, around_zero=around_zero),
         )
-        note = "Band: 95 % interval. A gap is a withheld period; dates are first days."
+        scale = "" if around_zero else " Each panel has its own scale, from 0."
+        note = f"Band: {words.INTERVAL}. A gap is a withheld period; dates are first days.{scale}"
         if breaks:
             note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
         return Chart(heading, drawings, note)

@@ -59,8 +59,13 @@ def table(
     rows: Sequence[tuple[tuple[str, ...], Row, tuple[str, ...]]],
     folded: bool = False,
 ) -> Table:
-    shown = tuple(TableRow(names, None if row["suppressed"] else cells) for names, row, cells in rows)
+    shown = tuple(TableRow(names, None if row["suppressed"] else _told(cells)) for names, row, cells in rows)
     return Table(caption, keys, columns, shown, folded)
+
+
+def _told(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """A number that a published row does not have is not a withheld one."""
+    return tuple("–" if cell == words.WITHHELD else cell for cell in cells)
 
 
 def counts(row: Row) -> tuple[str, str]:

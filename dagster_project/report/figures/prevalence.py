@@ -38,7 +38,7 @@ def prevalence(ctx: Context) -> Figure | None:
         caption=(
             f"Denominator: {words.about(whole.get('n_conversations'))} counted conversations of "
             f"{words.about(whole.get('n_users'))} users.",
-            "Dot: share. Line and brackets: 95 % interval.",
+            f"Dot: share. Line and brackets: {words.INTERVAL}.",
             ctx.labelled("content_creation", "affective_type"),
             ctx.withheld("prevalence"),
             ctx.withheld("funnel"),
@@ -47,7 +47,7 @@ def prevalence(ctx: Context) -> Figure | None:
             table(
                 "Prevalence by type",
                 ("Category",),
-                ("Conversations", "Users", "Share", "95 % interval"),
+                ("Conversations", "Users", "Share", words.INTERVAL),
                 [((ctx.label(r["category"]),), r, _prevalence_cells(r)) for r in rows],
             ),
             table(

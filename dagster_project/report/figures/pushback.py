@@ -29,7 +29,7 @@ def pushback(ctx: Context) -> Figure | None:
     placed = [r for r in rows if r["kind"] == "any" and r["position"] != "any"]
     rest = [r for r in rows if r["kind"] != "any" and r["position"] != "any"]
     keys = ("Type", "Kind", "Where first")
-    measures = ("With it", "Users with it", "Of conversations", "Of users", "Rate", "95 % interval")
+    measures = ("With it", "Users with it", "Of conversations", "Of users", "Rate", words.INTERVAL)
     return Figure(
         number=3,
         slug="pushback",
@@ -47,7 +47,7 @@ def pushback(ctx: Context) -> Figure | None:
         caption=(
             f"Denominator: {words.about(whole.get('of_conversations'))} analysed conversations of "
             f"{words.about(whole.get('of_users'))} users; for a type, those of that type.",
-            "Dot: rate. Line and brackets: 95 % interval. A conversation may show several kinds; thirds are of "
+            f"Dot: rate. Line and brackets: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
             "the assistant’s turns.",
             ctx.labelled("pushback"),
             ctx.withheld("pushback"),

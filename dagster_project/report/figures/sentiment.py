@@ -16,9 +16,7 @@ def sentiment(ctx: Context) -> Figure | None:
         return None
     by = {r["affective_type"]: r for r in rows}
     types = [t for t in ("any", *TALK_TYPES) if t in by]
-    shifts = [
-        Shift(ctx.type(t), by[t]["sentiment_start"], by[t]["sentiment_end"], by[t]["sentiment_change"]) for t in types
-    ]
+    shifts = [Shift(ctx.type(t), by[t]["sentiment_start"], by[t]["sentiment_end"], t == "any") for t in types]
     changed = [
         Estimate(ctx.type(t), r["sentiment_change"], r["change_low"], r["change_high"], t == "any")
         for t in types
@@ -43,7 +41,7 @@ def sentiment(ctx: Context) -> Figure | None:
             f"{words.about(whole.get('n_users'))} users in which all six messages could be told."
             if whole
             else "Denominator: conversations of each type in which all six messages could be told.",
-            "Line and brackets: 95 % interval, bootstrap over users, n = 1,000.",
+            f"Line and brackets: {words.INTERVAL}, bootstrap over users, n = 1,000.",
             "Expressed tone is not a person’s state, and a change within a conversation is not an outcome.",
             ctx.labelled("sentiment"),
             ctx.withheld("sentiment"),
@@ -52,7 +50,7 @@ def sentiment(ctx: Context) -> Figure | None:
             table(
                 "Tone at the start and at the end, by type",
                 ("Type",),
-                ("Conversations", "Users", "Start", "End", "Change", "95 % interval"),
+                ("Conversations", "Users", "Start", "End", "Change", words.INTERVAL),
                 [((ctx.type(r["affective_type"]),), r, _tone_cells(r)) for r in rows],
             ),
         ),
@@ -80,7 +78,7 @@ def _tone_title(rows: Sequence[Row]) -> str:
         return "How expressed tone moves within a conversation"
     if len(known) == 1:
         row = known[0]
-        change = words.signed(row["sentiment_change"])
+        change = words.signed(row["sentiment_change"]).lstrip(f"+{words.MINUS}")
         if row["change_low"] > 0:
             return f"Expressed tone ends higher than it starts, by {change} on a scale from −1 to +1"
         if row["change_high"] < 0:

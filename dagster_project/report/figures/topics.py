@@ -75,14 +75,14 @@ def _topics_title(ctx: Context, by_type: Mapping[str, Sequence[Row]]) -> str:
     if not first:
         return "What people bring to each kind of conversation"
     kind, part = max(first, key=lambda item: item[1])
-    return f"The largest shared topic is {words.share(part)} of its kind, {_lower(kind)}"
+    return f"In {_lower(kind)}, the largest topic holds {words.share(part)} of conversations"
 
 
 def _topics_note(ctx: Context, kind: str, any_topic: bool) -> str:
     if not any_topic:
         return "No topic is published for this kind."
     size = next((r["n_conversations"] for r in ctx.rows("prevalence") if r["category"] == kind), None)
-    return f"Shares are of the analysed ones among {words.about(size)} conversations" if size else ""
+    return f"Of {words.about(size)} conversations, less those with roleplay" if size else ""
 
 
 def _largest(rows: Sequence[Row]) -> list[Row]:

@@ -16,12 +16,6 @@ LEVELS = (10, 20, 35, 40)
 EVERYDAY_LEVEL = 20
 COMMON_SURNAMES = 2000
 WORD = re.compile(r"[a-z]{3,16}")
-KEPT_PROFANITIES = frozenset(
-    "breasts damn drunk erect facial gay gays god hell heroin herpes incest jerk kill lesbians menstruation molest murder "
-    "naked oral organ perversion porn pornography pot queer rape raped rapist sex sexual slave sperm stoned strip stroke "
-    "stupid suck thrust ugly urine uterus virgin vodka vomit weed womb god opium testes pregnant".split()
-)
-"""Words of health, sexuality, violence suffered and belief that a list of profanities holds: people bring these."""
 
 
 def reviewed(name: str) -> set[str]:
@@ -78,7 +72,7 @@ def build(scowl_folder: Path, names_folder: Path, faker_folder: Path, profanity:
     surnames = census(names_folder / "dist.all.last")
     always = first | set(surnames[:COMMON_SURNAMES])
     unless_everyday = faker_names(faker_folder) | set(surnames) | {p.lower() for p in proper}
-    profane = set(profanity.read_text(encoding="utf-8").splitlines()) - KEPT_PROFANITIES
+    profane = set(profanity.read_text(encoding="utf-8").splitlines()) - reviewed("sensitive.txt")
     kept = {
         word
         for word, level in levels.items()

@@ -1,0 +1,114 @@
+"""How fast and in how much memory Confide ingests, beside merely parsing the same JSON.
+
+    python benchmarks/ingest.py [--megabytes 200] [--days 365]
+
+Writes a gzip file of generated conversations, spread at random over the days, into a scratch folder, ingests it
+in a process of its own and prints conversations and megabytes (of JSON) a second, and that process's peak
+memory. The plain figure is `json.loads` and `orjson.loads` on every line of the same file.
+"""
+
+import argparse
+import gzip
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+WORDS = "the a we they sister boss friend feel think went home again never sleep work told about night other day".split()
+
+
+def write_world(path: Path, n_bytes: int, n_days: int) -> tuple[int, int]:
+    """Write about n_bytes of JSON lines; return conversations and bytes, unpacked."""
+    rng = random.Random(7)
+    n_conversations = written = 0
+    with gzip.open(path, "wt", compresslevel=1) as file:
+        while written < n_bytes:
+            start = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(n_days * 86_400))
+            messages = [
+                {"role": ("user", "assistant")[i % 2], "content": " ".join(rng.choices(WORDS, k=rng.randrange(5, 90)))}
+                for i in range(rng.randrange(2, 14))
+            ]
+            line = json.dumps(
+                {
+                    "conversation_id": f"c{n_conversations}",
+                    "user_id": f"u{rng.randrange(50_000)}",
+                    "started_at": start.isoformat(),
+                    "messages": messages,
+                }
+            )
+            file.write(line + "\n")
+            n_conversations += 1
+            written += len(line) + 1
+    return n_conversations, written
+
+
+def plain(path: Path) -> dict[str, float]:
+    """Seconds to read and parse every line, keeping nothing."""
+    import orjson
+
+    seconds = {}
+    for name, loads in (("json.loads", json.loads), ("orjson.loads", orjson.loads)):
+        begun = time.perf_counter()
+        with gzip.open(path, "rb") as file:
+            for line in file:
+                loads(line)
+        seconds[name] = time.perf_counter() - begun
+    return seconds
+
+
+INGEST = """
+import json, resource, sys, time
+from pathlib import Path
+from dagster_project.home import Home
+from dagster_project.setting_up import create_home
+from dagster_project.intake import ingest
+home = Home(Path(sys.argv[1]))
+if not home.exists:
+    create_home(home)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+begun = time.perf_counter()
+report = ingest(home, [Path(sys.argv[2])])
+seconds = time.perf_counter() - begun
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+parts = len(list(home.landing.glob("*/*.parquet")))
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "accepted": report.accepted, "duplicates": report.duplicates,
+                  "parts": parts, "peak_mb": peak / 1024, "peak_before_mb": before / 1024}))
+"""
+
+
+def ingest_apart(home: Path, path: Path) -> dict[str, float]:
+    """Ingest in a fresh process; seconds, counts and peak memory in MB."""
+    done = subprocess.run([sys.executable, "-c", INGEST, home, path], check=True, capture_output=True, text=True)
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--megabytes", type=int, default=200)
+    arguments.add_argument("--days", type=int, default=365)
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "chats.jsonl.gz"
+        n_conversations, n_bytes = write_world(path, asked.megabytes * 1_000_000, asked.days)
+        print(f"{n_conversations:,} conversations, {n_bytes / 1e6:.0f} MB of JSON, {path.stat().st_size / 1e6:.0f} MB packed")
+        for name, seconds in plain(path).items():
+            print(f"{name:15} {n_conversations / seconds:10,.0f} conversations/s {n_bytes / 1e6 / seconds:8.1f} MB/s")
+        for name in ("ingest", "ingest again"):
+            measured = ingest_apart(Path(scratch) / "home", path)
+            seconds = measured["seconds"]
+            print(
+                f"{name:15} {n_conversations / seconds:10,.0f} conversations/s {n_bytes / 1e6 / seconds:8.1f} MB/s"
+                f"   {measured['cpu_seconds']:.1f} s of processor\n{'':15} peak {measured['peak_mb']:.0f} MB (started at {measured['peak_before_mb']:.0f}),"
+                f" {measured['parts']:.0f} parts, {measured['accepted']:,.0f} accepted, {measured['duplicates']:,.0f} duplicates"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Which conversations a table is about: the study's selection, from label rows alone.
+
+Lives here: the analysed types of one conversation, and the contribution bound of a period. The warehouse applies the
+same rules in SQL (`dbt/`). Not here: reading label rows, what is measured of the conversations selected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from dagster_project.domain.labels import Status
+from dagster_project.domain.study import ROLEPLAY_TYPES, TALK_TYPES, counted_types
+
+
+def analysed_types(rows: Iterable[tuple[str, str, str | None]], n_human_messages: int) -> tuple[str, ...]:
+    """The talk types under which a conversation is analysed; none where it is not.
+
+    rows: (facet, status, value) of its screen labels. Analysed = known not to be content creation, types known, at
+    least one of them counted, and none of the counted ones a roleplay. Unlabelled is unknown.
+    """
+    known = dict.fromkeys(("content_creation", "affective_type"), False)
+    types: set[str] = set()
+    for facet, status, value in rows:
+        if facet not in known:
+            continue
+        if status != Status.OK:
+            return ()
+        known[facet] = True
+        if facet == "content_creation" and value is not None:
+            return ()
+        if facet == "affective_type" and value is not None:
+            types.add(value)
+    if not all(known.values()):
+        return ()
+    counted = counted_types(types, n_human_messages)
+    if any(t in ROLEPLAY_TYPES for t in counted):
+        return ()
+    return tuple(t for t in TALK_TYPES if t in counted)
+
+
+def counted_conversations(period_key: str, users: Mapping[str, str], per_user: int) -> set[str]:
+    """Conversations that count in a period: at most `per_user` of each user, before any label is looked at.
+
+    users: user pseudonym by conversation pseudonym. The order is md5(period key + conversation pseudonym): the
+    pseudonym is keyed, so nobody can aim at it.
+    """
+
+    def order(conversation: str) -> str:
+        return hashlib.md5(f"{period_key}{conversation}".encode(), usedforsecurity=False).hexdigest()
+
+    taken: dict[str, int] = {}
+    counted: set[str] = set()
+    for conversation in sorted(users, key=order):
+        user = users[conversation]
+        if taken.get(user, 0) < per_user:
+            taken[user] = taken.get(user, 0) + 1
+            counted.add(conversation)
+    return counted

@@ -1,0 +1,92 @@
+"""Names of topics from terms that enough distinct people share, ranked against the sibling topics.
+
+Lives here: support, ranking by class-based TF-IDF (Grootendorst 2022, on people instead of occurrences), the choice of
+terms. Not here: what may be a term (`terms.py`), what may be a name (`name_filter.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from dagster_project.domain.topics.name_filter import filtered, plain_list
+
+TERMS_IN_NAME = 3
+MOST_TERMS_IN_NAME = 5
+PAIR_BONUS = 1.5
+"""A pair says more than its words: it is preferred when nearly as many share it."""
+
+
+class Support:
+    """How many distinct people of each topic wrote each term. Give it one conversation a person and topic."""
+
+    def __init__(self) -> None:
+        self.people: Counter[str] = Counter()
+        self.terms: dict[str, Counter[str]] = {}
+
+    def add(self, topic_id: str, terms: Iterable[str]) -> None:
+        """One more person of a topic, with the distinct terms of their conversation."""
+        self.people[topic_id] += 1
+        self.terms.setdefault(topic_id, Counter()).update(set(terms))
+
+
+def ranked(topic_id: str, support: Support, threshold: int) -> list[str]:
+    """Terms of a topic that at least `threshold` of its people share, most telling first.
+
+    Only terms more common here than among the siblings: what everybody says names nothing.
+    """
+    people = support.people
+    average = sum(people.values()) / max(len(people), 1)
+    others = sum(people.values()) - people[topic_id]
+    scores: dict[str, float] = {}
+    for term, here in support.terms.get(topic_id, Counter()).items():
+        if here < threshold:
+            continue
+        everywhere = sum(counts[term] for counts in support.terms.values())
+        share = here / people[topic_id]
+        if others and share <= (everywhere - here) / others:
+            continue
+        bonus = PAIR_BONUS if " " in term else 1.0
+        scores[term] = bonus * share * math.log1p(average / everywhere)
+    return sorted(scores, key=lambda term: (-scores[term], term))
+
+
+def _stem(word: str) -> str:
+    """Singular and plural as one, roughly: only to avoid saying a word twice."""
+    for ending, kept in (("ies", "y"), ("sses", "ss"), ("s", ""), ("ing", ""), ("ed", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return word[: -len(ending)] + kept
+    return word
+
+
+def distinct_terms(candidates: Sequence[str]) -> list[str]:
+    """Candidates without those that repeat a word of an earlier one."""
+    chosen: list[str] = []
+    said: set[str] = set()
+    for term in candidates:
+        stems = {_stem(word) for word in term.split(" ")}
+        if not stems & said:
+            chosen.append(term)
+            said |= stems
+    return chosen[:MOST_TERMS_IN_NAME]
+
+
+def names(support: Support, thresholds: Mapping[str, int]) -> dict[str, str]:
+    """A name for each topic of `thresholds` (topic id -> people that must share a term).
+
+    Siblings of the same name are told apart by further terms while there are any. Without a shared term a topic gets
+    a neutral name.
+    """
+    available = {t: distinct_terms(ranked(t, support, thresholds[t])) for t in sorted(thresholds)}
+    length = dict.fromkeys(available, TERMS_IN_NAME)
+    named: dict[str, str] = {}
+    for _ in range(MOST_TERMS_IN_NAME - TERMS_IN_NAME + 1):
+        for topic_id, terms in available.items():
+            chosen = terms[: length[topic_id]]
+            named[topic_id] = filtered(plain_list(chosen), chosen)
+        shared = Counter(named.values())
+        for topic_id in available:
+            if shared[named[topic_id]] > 1:
+                length[topic_id] += 1
+    return named

@@ -1,0 +1,100 @@
+"""What topics need of the lake, day by day, so that no more than one day's text is ever held.
+
+Lives here: selection of a period's analysed conversations, the text of what the person brought, its vector and its
+duplicate signature; the text again for naming. Not here: what is made of them (`period_topics.py`).
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from dagster_project.domain.conversations import Role
+from dagster_project.domain.periods import Period
+from dagster_project.domain.selection import analysed_types, counted_conversations
+from dagster_project.domain.topics.duplicates import Signature, signature
+from dagster_project.domain.topics.groups import Vectors
+from dagster_project.storage.lake import Lake
+
+Embed = Callable[[Sequence[str]], Vectors]
+"""Texts in, float32 vectors (n, dimension) out; a text's vector must not depend on its neighbours."""
+
+EMBEDDED_CHARACTERS = 400
+"""The first words of the person, as the local classifier's first window: the cached vector serves both."""
+READ_CHARACTERS = 4_000
+
+
+@dataclass
+class Analysed:
+    """The analysed conversations of a period, in order of day and pseudonym; lists and rows of one length."""
+
+    keys: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+    days: list[date] = field(default_factory=list)
+    types: list[tuple[str, ...]] = field(default_factory=list)
+    counted: list[bool] = field(default_factory=list)
+    signatures: list[Signature] = field(default_factory=list)
+    vectors: Vectors = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+
+
+def _brought(lake: Lake, day: date, keys: Collection[str]) -> dict[str, str]:
+    """The person's own words by conversation, from the beginning, at most `READ_CHARACTERS`; no entry without any."""
+    wanted = pl.DataFrame({"conversation_key": sorted(keys)}, schema={"conversation_key": pl.String})
+    human = (
+        lake.read("messages", day)
+        .filter(pl.col("role") == Role.USER.value)
+        .join(wanted, on="conversation_key", how="semi")
+        .sort("conversation_key", "message_index")
+        .with_columns(pl.col("content").str.slice(0, READ_CHARACTERS))
+        .group_by("conversation_key", maintain_order=True)
+        .agg(pl.col("content").str.join("\n"))
+        .with_columns(pl.col("content").str.slice(0, READ_CHARACTERS))
+    )
+    return {key: text for key, text in human.iter_rows() if text and text.strip()}
+
+
+def _types_of_day(lake: Lake, day: date, n_human: dict[str, int]) -> dict[str, tuple[str, ...]]:
+    """Talk types of the day's analysed conversations."""
+    rows: dict[str, list[tuple[str, str, str | None]]] = {}
+    for key, *row in lake.read("screen_labels", day).select("conversation_key", "facet", "status", "value").iter_rows():
+        rows.setdefault(key, []).append((row[0], row[1], row[2]))
+    found = {key: analysed_types(rows[key], n_human[key]) for key in sorted(rows.keys() & n_human.keys())}
+    return {key: types for key, types in found.items() if types}
+
+
+def read_analysed(lake: Lake, period: Period, embed: Embed, per_user: int) -> Analysed:
+    """The period's analysed conversations that hold any words of the person, with their vectors."""
+    columns = ("conversation_key", "user_key", "n_human_messages")
+    days = {day: lake.read("conversations", day).select(columns) for day in period.days}
+    users = {key: user for frame in days.values() for key, user, _ in frame.iter_rows()}
+    counted = counted_conversations(period.key, users, per_user)
+    found = Analysed()
+    vectors: list[Vectors] = []
+    for day, frame in days.items():
+        types = _types_of_day(lake, day, {key: n for key, _, n in frame.iter_rows()}) if len(frame) else {}
+        texts = _brought(lake, day, types) if types else {}
+        if not texts:
+            continue
+        keys = sorted(texts)
+        found.keys += keys
+        found.users += [users[key] for key in keys]
+        found.days += [day] * len(keys)
+        found.types += [types[key] for key in keys]
+        found.counted += [key in counted for key in keys]
+        found.signatures += [signature(texts[key]) for key in keys]
+        vectors.append(embed([" ".join(texts[key].split())[:EMBEDDED_CHARACTERS] for key in keys]))
+    if vectors:
+        found.vectors = np.concatenate(vectors).astype(np.float32)
+    return found
+
+
+def read_texts(lake: Lake, analysed: Analysed, positions: Collection[int]) -> Iterator[tuple[int, str]]:
+    """The person's words of some analysed conversations, one day's at a time."""
+    by_day: dict[date, dict[str, int]] = {}
+    for position in sorted(positions):
+        by_day.setdefault(analysed.days[position], {})[analysed.keys[position]] = position
+    for day, wanted in by_day.items():
+        for key, text in _brought(lake, day, wanted.keys()).items():
+            yield wanted[key], text

@@ -1,0 +1,66 @@
+{%- set edge = var("sentiment_edge_messages") -%}
+with conversations as (
+    select * from {{ ref("int_conversations") }}
+),
+
+detail_labels as (
+    select * from {{ ref("stg_detail_labels") }}
+),
+
+messages as (
+    select * from {{ ref("stg_messages") }}
+),
+
+human_turns as (
+    select
+        day,
+        conversation_key,
+        message_index,
+        row_number() over conversation - 1 as turn,
+        count(*) over (partition by day, conversation_key) as n_turns
+    from messages
+    where role = 'user'
+    window conversation as (partition by day, conversation_key order by message_index)
+),
+
+known_levels as (
+    select
+        labels.day,
+        labels.conversation_key,
+        labels.number as level,
+        turns.turn < {{ edge }} as is_start,
+        turns.turn >= turns.n_turns - {{ edge }} as is_end
+    from detail_labels as labels
+    inner join conversations using (day, conversation_key)
+    inner join human_turns as turns using (day, conversation_key, message_index)
+    where
+        labels.facet = 'sentiment'
+        and labels.status = 'ok'
+        and labels.number is not null
+        and conversations.is_analysed
+        and turns.n_turns >= {{ var("sentiment_min_human_messages") }}
+),
+
+edges as (
+    select
+        day,
+        conversation_key,
+        count(*) filter (where is_start) as n_start,
+        count(*) filter (where is_end) as n_end,
+        sum(level) filter (where is_start) / {{ edge }} as sentiment_start,
+        sum(level) filter (where is_end) / {{ edge }} as sentiment_end
+    from known_levels
+    group by day, conversation_key
+)
+
+select
+    -- keys
+    day,
+    conversation_key,
+
+    -- tone, -1 to 1
+    sentiment_start,
+    sentiment_end,
+    sentiment_end - sentiment_start as sentiment_change
+from edges
+where n_start = {{ edge }} and n_end = {{ edge }}

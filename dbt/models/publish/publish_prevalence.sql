@@ -1,0 +1,22 @@
+with periods as (
+    select * from {{ ref("stg_periods") }}
+),
+
+prevalence as (
+    select * from {{ ref("mart_prevalence") }}
+    semi join periods using (period_key)
+)
+
+select
+    -- period and cell
+    {{ period_columns() | indent(4) }},
+    category,
+
+    -- counts
+    {{ count_columns() | indent(4) }},
+
+    -- estimates
+    share,
+    share_low,
+    share_high
+from prevalence

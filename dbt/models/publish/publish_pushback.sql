@@ -1,0 +1,24 @@
+with periods as (
+    select * from {{ ref("stg_periods") }}
+),
+
+pushback as (
+    select * from {{ ref("mart_pushback") }}
+    semi join periods using (period_key)
+)
+
+select
+    -- period and cell
+    {{ period_columns() | indent(4) }},
+    affective_type,
+    kind,
+    position,
+
+    -- counts
+    {{ count_columns() | indent(4) }},
+
+    -- estimates
+    rate,
+    rate_low,
+    rate_high
+from pushback

@@ -1,0 +1,27 @@
+with periods as (
+    select * from {{ ref("stg_periods") }}
+),
+
+sentiment as (
+    select * from {{ ref("mart_sentiment") }}
+    semi join periods using (period_key)
+)
+
+select
+    -- period and cell
+    {{ period_columns() | indent(4) }},
+    affective_type,
+
+    -- counts
+    n_conversations,
+    n_users,
+    top_user_conversations,
+    top_two_conversations,
+
+    -- estimates
+    sentiment_start,
+    sentiment_end,
+    sentiment_change,
+    change_low,
+    change_high
+from sentiment

@@ -1,0 +1,20 @@
+with detail_labels as (
+    select * from {{ source("lake", "detail_labels") }}
+)
+
+select
+    -- keys
+    day::date as day,
+    conversation_key,
+    facet,
+    value_index,
+
+    -- answer
+    status,
+    value,
+    number,
+    message_index,
+
+    -- sampling
+    weight
+from detail_labels

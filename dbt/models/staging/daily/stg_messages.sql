@@ -1,0 +1,13 @@
+with messages as (
+    select * from {{ source("lake", "messages") }}
+)
+
+select
+    -- keys
+    day::date as day,
+    conversation_key,
+    message_index,
+
+    -- kind
+    role
+from messages

@@ -1,0 +1,20 @@
+with screen_labels as (
+    select * from {{ source("lake", "screen_labels") }}
+)
+
+select
+    -- keys
+    day::date as day,
+    conversation_key,
+    facet,
+    value_index,
+
+    -- answer
+    status,
+    value,
+    number,
+    message_index,
+
+    -- sampling
+    weight
+from screen_labels

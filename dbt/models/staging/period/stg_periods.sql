@@ -1,0 +1,16 @@
+-- The periods that this run computes: written by storage/requests.py, so no source and nobody's asset.
+with requests as (
+    select *
+    from read_parquet('{{ env_var("CONFIDE_HOME") | replace("'", "''") | replace("[", "[[]") }}/private/requests/periods.parquet')
+)
+
+select
+    -- keys
+    period_key,
+    period_kind,
+    period_start,
+    period_end,
+
+    -- rule
+    max_conversations_per_user
+from requests

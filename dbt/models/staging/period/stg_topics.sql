@@ -1,0 +1,15 @@
+with topics as (
+    select * from {{ source("lake", "topics") }}
+)
+
+select
+    -- keys
+    period as period_key,
+    affective_type,
+    topic_id,
+    parent_topic_id,
+
+    -- what it is
+    level,
+    topic_name
+from topics

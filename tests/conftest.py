@@ -1,0 +1,29 @@
+"""Rules for every test: a skip in CI is a failure, and no test sees the caller's home or time zone by accident.
+
+Not here: fixtures of one tier; builders (`tests/support`).
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+SKIPPED: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        SKIPPED.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if SKIPPED and os.environ.get("CI"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _no_home_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [n for n in os.environ if n.startswith(("CONFIDE_", "DAGSTER_"))]:
+        if name != "CONFIDE_AUDIT":
+            monkeypatch.delenv(name)
+    yield

@@ -1,0 +1,115 @@
+"""The whole path on one home: nothing asked twice, late data noticed, readers undisturbed, users required."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.support.homes import confide, done, lake_rows, warehouse_rows
+from tests.support.worlds import conversation, days_from, small_world, write_lines
+
+DAYS = days_from("2026-10-05", 14)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lines(tmp_path_factory.mktemp("logs") / "world.jsonl", small_world(DAYS, a_day=70, users=400))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, logs: Path) -> Path:
+    home = tmp_path_factory.mktemp("whole") / "home"
+    done(confide(home, "init"))
+    done(confide(home, "ingest", logs))
+    done(confide(home, "run"))
+    return home
+
+
+def digests(home: Path) -> dict[str, str]:
+    lake = home / "private" / "lake"
+    files = sorted(p for p in lake.rglob("*.parquet") if "topic" not in str(p))
+    return {str(p.relative_to(lake)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_running_the_same_days_again_asks_nothing_and_changes_no_byte(home: Path) -> None:
+    before, warehouse = digests(home), warehouse_rows(home)
+    said = done(confide(home, "run", "--from", DAYS[0], "--to", DAYS[-1], "--json")).json
+    assert len(said["days"]) == len(DAYS)
+    assert digests(home) == before
+    assert warehouse_rows(home) == warehouse
+
+
+def test_late_and_grown_conversations_make_exactly_their_days_stale(home: Path, tmp_path: Path, logs: Path) -> None:
+    import json
+    import random
+
+    grown = json.loads(logs.read_text().splitlines()[0])
+    grown["messages"] += [{"role": "user", "content": "one more thing, if I may"}]
+    late = conversation(random.Random(1), 99_001, DAYS[3], "u1", "counseling", 6)
+    said = done(confide(home, "ingest", write_lines(tmp_path / "late.jsonl", [grown, late]), "--json")).json
+    assert (said["accepted"], said["replaced"]) == (1, 1)
+    assert said["days"] == sorted({grown["started_at"][:10], DAYS[3]})
+    assert done(confide(home, "status", "--json")).json["days"]["stale"] == said["days"]
+    refused = confide(home, "release", "2026-W41")
+    assert refused.code == 1 and "not up to date" in refused.err
+    before = digests(home)
+    assert done(confide(home, "run", "--json")).json["days"] == said["days"]
+    changed = {name for name, digest in digests(home).items() if before[name] != digest}
+    assert {name.split("day=")[1][:10] for name in changed} == set(said["days"])
+
+
+def test_a_reader_that_holds_the_current_release_open_is_undisturbed(home: Path) -> None:
+    import duckdb
+
+    done(confide(home, "run"))
+    done(confide(home, "release", "2026-W41"))
+    current = home / "publications" / "current" / "confide.duckdb"
+    with duckdb.connect(str(current), read_only=True) as reader:
+        before = reader.execute("select * from prevalence order by all").fetchall()
+        done(confide(home, "run", "--from", DAYS[0], "--to", DAYS[1]))
+        done(confide(home, "release", "2026-W42"))
+        assert reader.execute("select * from prevalence order by all").fetchall() == before
+    with duckdb.connect(str(current), read_only=True) as reader:
+        now = reader.execute("select * from prevalence order by all").fetchall()
+    assert set(before) < set(now)
+
+
+def test_another_kind_of_period_is_refused_because_it_would_tell_what_was_withheld(home: Path) -> None:
+    said = confide(home, "release", f"{DAYS[0]}..{DAYS[-1]}")
+    assert said.code == 1 and "window" in said.err
+
+
+def test_two_homes_of_the_same_logs_agree_but_for_their_pseudonyms(home: Path, tmp_path: Path, logs: Path) -> None:
+    other = tmp_path / "other"
+    done(confide(other, "init"))
+    done(confide(other, "ingest", logs))
+    keys = [{row[0] for rows in lake_rows(h).values() for row in rows} for h in (home, other)]
+    assert keys[0].isdisjoint(keys[1])
+
+
+def test_logs_without_user_ids_are_told_at_the_door_by_doctor_and_refused_at_release(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    rows = [row | {"user_id": None} for row in small_world(DAYS[:7], a_day=20)]
+    done(confide(home, "init"))
+    assert "user id" in done(confide(home, "ingest", write_lines(tmp_path / "l.jsonl", rows))).err
+    done(confide(home, "run"))
+    examined = confide(home, "doctor")
+    assert examined.code == 1 and "user" in examined.out
+    refused = confide(home, "release", "2026-W41")
+    assert refused.code == 1 and "user id" in refused.err
+    assert not (home / "publications" / "current").exists()
+
+
+def test_the_hosts_time_zone_changes_nothing(home: Path, tmp_path: Path, logs: Path) -> None:
+    elsewhere = tmp_path / "home"
+    done(confide(elsewhere, "init"))
+    key = Path("private/keys/pseudonym.key")
+    (elsewhere / key).chmod(0o600)
+    (elsewhere / key).write_bytes((home / key).read_bytes())
+    zone = {"TZ": "Pacific/Kiritimati"}
+    done(confide(elsewhere, "ingest", logs, env=zone))
+    done(confide(elsewhere, "run", "--from", DAYS[5], "--to", DAYS[6], env=zone))
+    here, there = lake_rows(home), lake_rows(elsewhere)
+    for table in ("conversations", "messages"):
+        for day in (DAYS[5], DAYS[6]):
+            assert there[f"{table}/day={day}"] == here[f"{table}/day={day}"]

@@ -1,0 +1,1 @@
+"""Fits and measures the weights of the local classifier. Not part of the installed package."""

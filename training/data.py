@@ -1,0 +1,243 @@
+"""Rows to learn from: labelled conversations turned into examples with weights, sources and groups.
+
+Lives here: which sources count as what, and how far each is trusted. Not here: features (the package's own), fitting
+(`fit.py`). Only rows with `use` = train are read for fitting; `evaluation_rows` is for `evaluate.py` alone.
+
+Groups keep what belongs together (one prompt answered by five models, a post and its title) in one fold.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dagster_project.classifiers.local.classifier import PUSHBACK_KINDS
+from dagster_project.classifiers.local.language import clearly_not_english, is_readable
+from dagster_project.classifiers.local.reading import Turn, turns
+from dagster_project.domain.conversations import Conversation, Message, Role
+from dagster_project.domain.study import AFFECTIVE_TYPES
+
+OWN = Path(__file__).parent / "examples"
+RELIABILITY = {"high": 1.0, "medium": 0.7, "low": 0.4}
+LICENCES = {
+    "own": "written for Confide (Apache-2.0)",
+    "counsel-chat": "MIT",
+    "arena-hard-v2": "Apache-2.0",
+    "mt_bench": "Apache-2.0",
+    "oasst-en100": "Apache-2.0",
+    "hh-rlhf-harmless-test": "MIT",
+    "xstest-v2": "CC BY 4.0 (Röttger et al. 2024)",
+    "llms-as-therapists": "MIT (Moore et al. 2025)",
+    "byu-chitchat": "MIT",
+    "goemotions": "Apache-2.0 (Demszky et al. 2020)",
+}
+WEAK = ("byu-chitchat", "hh-rlhf-harmless-test", "oasst-en100", "xstest-prompts")
+"""Sources whose rows have no human label for the facet: what they are follows from where they come from."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing to learn from. labels: 0/1 by head; a head not named is not known here."""
+
+    source: str
+    group: str
+    labels: dict[str, int]
+    weight: float
+    conversation: Conversation | None = None
+    turn: Turn | None = None
+    text: str = ""
+
+
+def read_rows(path: Path) -> list[Row]:
+    """JSON lines, plain or gzipped."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def conversation_of(row: Row, messages: list[Row] | None = None) -> Conversation:
+    """A row's conversation; times do not matter here."""
+    said = tuple(Message(Role(m["role"]), m["content"]) for m in (row["messages"] if messages is None else messages))
+    return Conversation(str(row.get("conversation_id", "")), None, datetime(2026, 1, 1, tzinfo=UTC), said)
+
+
+def number_of(text: str) -> int:
+    """A stable number from a text, for choosing and folding without a random state."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def human_text(row: Row) -> str:
+    return "\n".join(m["content"] for m in row["messages"] if m["role"] == "user")
+
+
+def screen_labels(label: str) -> dict[str, int]:
+    """Heads from one mapped label of the dev rows."""
+    types = {t: int(t == label) for t in AFFECTIVE_TYPES}
+    if label == "general_roleplay":
+        return types
+    return {"content_creation": int(label == "content_creation"), **types}
+
+
+NOTHING = screen_labels("non_affective")
+
+
+def own_rows(name: str) -> list[Row]:
+    return read_rows(OWN / f"{name}.jsonl")
+
+
+def train_rows(path: Path) -> list[Row]:
+    """The rows of a file that may be learnt from."""
+    return [r for r in read_rows(path) if r["use"] == "train"]
+
+
+def evaluation_rows(path: Path) -> list[Row]:
+    """The rows of a file that may only be measured on."""
+    return [r for r in read_rows(path) if r["use"] == "evaluation"]
+
+
+def screen_examples(data: Path) -> list[Example]:
+    """Content creation and affective types."""
+    found: list[Example] = []
+    for row in own_rows("types"):
+        labels = row["labels"]
+        heads = {"content_creation": int(labels["content_creation"])}
+        heads |= {t: int(t in labels["affective_type"]) for t in AFFECTIVE_TYPES}
+        found.append(Example("own", row["conversation_id"], heads, 2.0, conversation_of(row)))
+        # A conversation is met at any length: its first half teaches what there is to see by then.
+        if len(row["messages"]) >= 6:
+            half = row["messages"][: len(row["messages"]) // 2]
+            found.append(Example("own", row["conversation_id"], heads, 0.7, conversation_of(row, half)))
+    seen: set[str] = set()
+    for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
+        heads = screen_labels(row["labels"]["affective_type"])
+        weight = RELIABILITY[row["labels"]["mapping_reliability"]]
+        text = human_text(row)
+        seen.add(text)
+        found.append(Example(row["source"], text[:80], heads, weight, conversation_of(row)))
+        if row["source"] == "counsel-chat" and "\n" in text:
+            title = [{"role": "user", "content": text.split("\n", 1)[0]}]
+            found.append(Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, title)))
+    for row in train_rows(data / "corpus" / "assistant_chats.jsonl.gz"):
+        text = human_text(row)
+        if text in seen:
+            continue
+        if row["source"] == "arena-hard-v2":
+            made = row["labels"]["arena_category"] == "creative_writing"
+            heads = screen_labels("content_creation" if made else "non_affective")
+            found.append(Example(row["source"], text[:80], heads, 1.0 if made else 0.7, conversation_of(row)))
+        elif row["source"] in ("hh-rlhf-harmless-test", "oasst-en100") and _impersonal(text):
+            found.append(Example(row["source"], text[:80], NOTHING, 0.3, conversation_of(row)))
+    prompts = sorted({r["messages"][0]["content"] for r in train_rows(data / "dev" / "pushback.jsonl.gz") if r["source"] == "xstest-v2"})
+    for prompt in prompts:
+        asked = {"messages": [{"role": "user", "content": prompt}]}
+        found.append(Example("xstest-prompts", prompt, NOTHING, 0.4, conversation_of(asked)))
+    found.extend(_chitchat(data))
+    return [e for e in found if e.conversation and _usable("\n".join(m.content for m in e.conversation.human_messages))]
+
+
+def _usable(text: str) -> bool:
+    return is_readable(text) and not clearly_not_english(text)
+
+
+def _impersonal(text: str) -> bool:
+    """No talk of oneself, and no request for a piece of writing: safely neither affective nor content creation."""
+    words = text.lower().replace("’", "'").split()
+    own = sum(w.strip(".,?!") in ("i", "i'm", "my", "me", "i've", "im", "we", "our", "you", "your", "lonely") for w in words)
+    return own == 0 and not any(w in ("write", "story", "poem", "song", "joke", "essay", "letter") for w in words)
+
+
+def _chitchat(data: Path, wanted: int = 500) -> Iterator[Example]:
+    """Stretches of one to eight turns of talk for its own sake between two people: company, weakly labelled."""
+    rows = train_rows(data / "corpus" / "dated_chats.jsonl.gz")
+    heads = screen_labels("companionship")
+    for row in sorted(rows, key=lambda r: number_of(r["conversation_id"]))[:wanted]:
+        n = number_of(row["conversation_id"] + "cut")
+        start = n % max(1, len(row["messages"]) - 4)
+        piece = row["messages"][start : start + 2 + n % 14]
+        yield Example("byu-chitchat", row["conversation_id"], heads, 0.25, conversation_of(row, piece))
+
+
+def pushback_examples(data: Path) -> list[Example]:
+    """Turns of the assistant: `any`, and among those that push back, the kind."""
+    found: list[Example] = []
+    for row in own_rows("pushback"):
+        said = {t.index: t for t in turns(conversation_of(row))}
+        for event in row["labels"]["pushback"]:
+            kind = event["kind"]
+            heads = {"any": int(kind is not None)}
+            if kind:
+                heads |= {k: int(k == kind) for k in PUSHBACK_KINDS}
+            found.append(Example("own", row["conversation_id"], heads, 3.0, turn=said[event["message_index"]]))
+    refusal = {"any": 1, **{k: int(k == "refusal") for k in PUSHBACK_KINDS}}
+    for row in train_rows(data / "dev" / "pushback.jsonl.gz"):
+        (turn,) = turns(conversation_of(row))
+        if row["source"] == "xstest-v2":
+            label = row["labels"]["pushback"]
+            heads = {"none": {"any": 0}, "partial": {"any": 1}, "refusal": refusal}[label]
+            found.append(Example(row["source"], turn.before, heads, 0.6 if label == "partial" else 1.0, turn=turn))
+        else:
+            heads = {"any": int(row["labels"]["held_boundary"])}
+            found.append(Example(row["source"], turn.before[:80], heads, 0.4, turn=turn))
+    for row in train_rows(data / "corpus" / "assistant_chats.jsonl.gz"):
+        if row["source"] in ("counsel-chat", "oasst-en100"):
+            for turn in turns(conversation_of(row))[:2]:
+                found.append(Example(row["source"], turn.before[:80], {"any": 0}, 0.3, turn=turn))
+    for example in _chitchat(data, 300):
+        for turn in turns(example.conversation)[:2] if example.conversation else ():
+            found.append(Example(example.source, example.group, {"any": 0}, 0.2, turn=turn))
+    return [e for e in found if e.turn and _usable(e.turn.text)]
+
+
+GO_POSITIVE = frozenset("amusement excitement joy love desire optimism caring pride admiration gratitude relief approval".split())
+GO_NEGATIVE = frozenset(
+    "fear nervousness remorse embarrassment disappointment sadness grief disgust anger annoyance disapproval".split()
+)
+GO_STRONG = frozenset("excitement love joy grief anger fear disgust".split())
+GO_MILD = frozenset(
+    "optimism approval caring admiration amusement annoyance disapproval disappointment nervousness embarrassment".split()
+)
+
+
+def sentiment_examples(data: Path) -> list[Example]:
+    """Messages: valence in three, and strong or not within the negative and the positive."""
+    found = [
+        Example("own", row["conversation_id"], _level_heads(row["labels"]["sentiment"][0]), 6.0, text=row["messages"][0]["content"])
+        for row in own_rows("sentiment")
+    ]
+    names = (data / "goemotions" / "emotions.txt").read_text().split()
+    for part in ("train", "dev"):
+        with gzip.open(data / "goemotions" / f"goemotions_{part}.tsv.gz", "rt", encoding="utf-8") as file:
+            for line in file:
+                text, codes, row_id = line.rstrip("\n").split("\t")
+                heads = _emotion_heads({names[int(c)] for c in codes.split(",")})
+                if heads:
+                    found.append(Example("goemotions", row_id, heads, 1.0, text=text.replace("[NAME]", "Alex").replace("[RELIGION]", "religion")))
+    return [e for e in found if is_readable(e.text)]
+
+
+def _level_heads(level: str) -> dict[str, int]:
+    valence = level.removeprefix("very_")
+    heads = {v: int(v == valence) for v in ("neutral", "negative", "positive")}
+    if valence != "neutral":
+        heads[f"strong_{valence}"] = int(level.startswith("very_"))
+    return heads
+
+
+def _emotion_heads(emotions: set[str]) -> dict[str, int]:
+    positive, negative = bool(emotions & GO_POSITIVE), bool(emotions & GO_NEGATIVE)
+    if positive and negative:
+        return {}
+    valence = "positive" if positive else "negative" if negative else "neutral"
+    heads = _level_heads(valence)
+    heads.pop(f"strong_{valence}", None)
+    if valence != "neutral" and emotions <= GO_STRONG:
+        heads[f"strong_{valence}"] = 1
+    elif valence != "neutral" and emotions <= GO_MILD:
+        heads[f"strong_{valence}"] = 0
+    return heads
