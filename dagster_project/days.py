@@ -27,20 +27,29 @@ def instrument(workspace: Workspace, stage: str) -> tuple[list[Facet], str]:
 
 
 class Marks:
-    """What the warehouse was last built from, a small file a day."""
+    """What the warehouse was last built from without a failed test: a small file a day, and a release period.
+
+    A mark is cleared before its rows are touched and written when all of them passed, so rows of a build that
+    failed are never taken for sound, whatever was run or selected since.
+    """
 
     def __init__(self, home: Home) -> None:
-        self._folder = home.private / "marks" / "built"
+        self._folder = home.private / "marks"
         self._warehouse = home.warehouse
 
-    def read(self, day: date) -> str | None:
-        """The digest of the labels that the warehouse holds of a day; None without a warehouse."""
-        path = self._folder / day.isoformat()
+    def read(self, unit: date | str) -> str | None:
+        """The digest that the warehouse holds of a day or a period's key; None without a sound one."""
+        path = self._folder / str(unit)
         return path.read_text() if path.exists() and self._warehouse.exists() else None
 
-    def write(self, day: date, digest: str) -> None:
-        """Remember that the warehouse holds these labels of a day."""
-        with replacing(self._folder / day.isoformat()) as temporary:
+    def clear(self, units: Iterable[date | str]) -> None:
+        """Forget days or periods: their rows are about to change."""
+        for unit in units:
+            (self._folder / str(unit)).unlink(missing_ok=True)
+
+    def write(self, unit: date | str, digest: str) -> None:
+        """Remember that the warehouse holds a day or a period built from this, tests passed."""
+        with replacing(self._folder / str(unit)) as temporary:
             temporary.write_text(digest)
 
 
@@ -61,6 +70,14 @@ def labels_digest(workspace: Workspace, day: date) -> str | None:
     if screen is None or detail is None:
         return None
     return f"{screen['inputs']}/{detail['inputs']}"
+
+
+def period_digest(workspace: Workspace, period: Period) -> str:
+    """Digest of everything that a period's rows are counted from: its days as built, and the bound on users."""
+    marks = Marks(workspace.home)
+    parts = [f"{day}={marks.read(day)}" for day in workspace.landing.days() if period.start <= day < period.end]
+    parts.append(f"bound={workspace.policy.max_conversations_per_user}")
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 
 def day_states(workspace: Workspace, within: Iterable[date] | None = None) -> list[DayState]:

@@ -24,7 +24,7 @@ class ColumnValuesMultipleOf(ColumnMapMetricProvider):
     condition_value_keys = ("base",)
 
     @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: Any, base: float, **_: Any) -> Any:  # noqa: N805  (the decorator passes the class)
+    def _pandas(cls, column: Any, base: float, **_: Any) -> Any:
         steps = column.astype("float64") / base
         return (steps - steps.round()).abs() < TOLERANCE
 
@@ -44,7 +44,7 @@ class MulticolumnValuesNullExactlyWhereFirst(MulticolumnMapMetricProvider):
     condition_metric_name = "multicolumn_values.null_exactly_where_first"
 
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column_list: Any, **_: Any) -> Any:  # noqa: N805  (the decorator passes the class)
+    def _pandas(cls, column_list: Any, **_: Any) -> Any:
         flag = column_list.iloc[:, 0].astype(bool)
         nulls = column_list.iloc[:, 1:].isna()
         return (flag & nulls.all(axis=1)) | (~flag & ~nulls.any(axis=1))
@@ -54,4 +54,4 @@ class ExpectMulticolumnValuesToBeNullExactlyWhereFirst(MulticolumnMapExpectation
     """Expect every column after the first to be null where the first is true, and to have a value where it is not."""
 
     map_metric = "multicolumn_values.null_exactly_where_first"
-    ignore_row_if: str = "never"
+    ignore_row_if: Any = "never"

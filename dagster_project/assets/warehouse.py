@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.assets.context import ConfideHome, Progress
-from dagster_project.days import Marks, labels_digest
+from dagster_project.days import Marks, labels_digest, period_digest
 from dagster_project.domain.periods import DAY, parse_period
 from dagster_project.errors import ConfideError
 from dagster_project.storage.requests import write_requests
@@ -75,10 +75,12 @@ def warehouse_assets(
         progress.start("Building the warehouse", 1)
         with warehouse_lock(workspace.home):
             prepare_warehouse(workspace.home)
+            marks = Marks(workspace.home)
+            marks.clear(keys)
             yield from _build(dbt, context, daily_arguments(keys[0], keys[-1] + DAY))
-        for day, digest in digests.items():
-            if digest is not None:
-                Marks(workspace.home).write(day, digest)
+            for day, digest in digests.items():
+                if digest is not None:
+                    marks.write(day, digest)
         progress.advance(1)
 
     @dbt_assets(
@@ -103,7 +105,12 @@ def warehouse_assets(
         with warehouse_lock(workspace.home):
             prepare_warehouse(workspace.home)
             write_requests(workspace.home, wanted, workspace.policy.max_conversations_per_user)
+            marks = Marks(workspace.home)
+            marks.clear(p.key for p in wanted)
+            digests = {p.key: period_digest(workspace, p) for p in wanted}
             yield from _build(dbt, context, period_arguments())
+            for key, digest in digests.items():
+                marks.write(key, digest)
         progress.advance(1)
 
     return [daily_models, period_models]

@@ -52,7 +52,7 @@ def key_figures(published: Published, period: Shown) -> list[KeyFigure]:
     prevalence = {r["category"]: r for r in published.rows("prevalence", period)}
     found = []
     if whole := prevalence.get("all"):
-        users = f"of {words.count(whole['n_users'])} users, both rounded"
+        users = f"of {words.count(whole['n_users'])} users (rounded)"
         found.append(KeyFigure(words.count(whole["n_conversations"]), "conversations counted", users))
     if row := prevalence.get("affective"):
         note = _interval(words.share_interval(row["share_low"], row["share_high"]))

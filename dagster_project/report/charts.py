@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from dagster_project.report import words
 from dagster_project.report.sheet import Sheet
 
-WIDE, NARROW = 720.0, 340.0
+WIDE, NARROW = 720.0, 320.0
 LABELS = 208.0  # width of the label column of a wide chart
 NUMBERS = 148.0  # width of the column of numbers
 
@@ -100,7 +100,7 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
         )  # fmt: skip
     for i, row in enumerate(rows):
         y = head + step * i + (8 if narrow else step / 2)
-        _names_and_numbers(sheet, row, y, narrow, words.share(row.value), words.share_interval(row.low, row.high), 84)
+        _names_and_numbers(sheet, row, y, narrow, words.share(row.value), words.share_interval(row.low, row.high), 80)
         if row.value is None:
             continue
         sheet.box(left, y - 7, x(row.value) - left, 14, "soft", 2)
@@ -185,7 +185,7 @@ def totals(rows: Sequence[Step], *, narrow: bool) -> Sheet:
 
 def topics(rows: Sequence[Topic], top: float) -> Sheet:
     """The largest topics of one type: names above bars, one width for every screen. top: end of the common axis."""
-    wrapped = [textwrap.wrap(row.name, 42, max_lines=2, placeholder=" …") or ["–"] for row in rows]
+    wrapped = [textwrap.wrap(row.name, 44, max_lines=2, placeholder=" …") or ["–"] for row in rows]
     height = sum(17 * len(lines) + 25 for lines in wrapped) + 4.0
     sheet = Sheet(NARROW, height)
     y = 0.0
@@ -222,7 +222,7 @@ def cells(
         for j, value in enumerate(values):
             at = left + j * width
             if value is None:
-                sheet.text(at, base, words.WITHHELD, size=11 if narrow else 12, colour="muted", italic=True)
+                sheet.text(at, base, words.WITHHELD, size=11.5 if narrow else 12, colour="muted", italic=True)
                 continue
             sheet.text(at, base, words.share(value), size=12 if narrow else 13)
             sheet.box(at, base + 7, width - gap, 5, "track", 2)
@@ -296,11 +296,12 @@ def trends(panels: Sequence[Panel], ends: tuple[str, str], *, narrow: bool, arou
         lines = textwrap.wrap(panel.title, 22 if narrow else 34)
         for k, text in enumerate(lines):
             sheet.text(left, head - 19 - 15 * (len(lines) - 1 - k), text, size=12.5, weight=600)
-        sheet.text(left, head - 4, say(top), size=10.5, colour="muted")
+        if _reach(panel):
+            sheet.text(left, head - 4, say(top), size=11, colour="muted")
         sheet.rule((left, y(top)), (left + width, y(top)), "grid")
         sheet.rule((left, y(0)), (left + width, y(0)), "zero", 1)
-        sheet.text(left, foot + 15, ends[0], size=10.5, colour="muted")
-        sheet.text(left + width, foot + 15, ends[1], size=10.5, colour="muted", align="right")
+        sheet.text(left, foot + 15, ends[0], size=11, colour="muted")
+        sheet.text(left + width, foot + 15, ends[1], size=11, colour="muted", align="right")
         for j in panel.breaks:
             sheet.rule((x(j - 0.5), head - 2), (x(j - 0.5), foot), "muted", 1, (3, 3))
         for run in _runs(panel):

@@ -91,7 +91,7 @@ def render(
         bound=_plain(policy.get("max_conversations_per_user")),
         facets=list(book),
         sample_design=_design(published.about(period, "sample_design")),
-        release=manifest,
+        made=_made(manifest),
         files_table=[
             _row(name, *(str(said.get(key, "")) for key in ("rows", "bytes", "sha256")))
             for name, said in sorted((manifest.get("files") or {}).items())
@@ -105,6 +105,12 @@ def _row(key: str, *cells: str) -> TableRow:
 
 def _plain(setting: Any) -> Any:
     return setting.get("value") if isinstance(setting, Mapping) else setting
+
+
+def _made(manifest: Mapping[str, Any]) -> str:
+    said = (("Release ", "release_id"), ("made ", "created_at"), ("with Confide ", "code_version"))
+    parts = [f"{before}{manifest[key]}" for before, key in said if manifest.get(key)]
+    return ", ".join(parts) + "." if parts else ""
 
 
 def _design(said: Any) -> str:

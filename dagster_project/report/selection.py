@@ -68,7 +68,7 @@ class Published:
         )
         if "revision" in mine.columns:
             mine = mine.filter(pl.col("revision") == pl.col("revision").max())
-        return mine.to_dicts()
+        return [_withheld(row) if row["suppressed"] else row for row in mine.to_dicts()]
 
     def about(self, period: Shown, key: str, default: Any = None) -> Any:
         """What the manifest says of a period; a key that a period lacks is looked up for the whole release."""
@@ -82,6 +82,12 @@ class Published:
         """What must be equal for two periods to be compared: labeller, version and prompt of each facet."""
         said = [self.about(period, key) for key in ("labellers", "facet_versions", "prompt_hashes")]
         return tuple(str(of_facet(part, facet)) for part in said for facet in facets)
+
+
+def _withheld(row: Row) -> Row:
+    """A withheld row with its names alone: were a number left in it, the page would still not tell it."""
+    numbers = {k for k, v in row.items() if isinstance(v, int | float) and k not in {"revision", "suppressed"}}
+    return {k: None if k in numbers else v for k, v in row.items()}
 
 
 def of_facet(said: Any, facet: str) -> Any:

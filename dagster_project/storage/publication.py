@@ -134,7 +134,7 @@ def publish(
         _remove(unfinished)
         raise
     step("entered")
-    os.rename(unfinished, home.publications / release_id)
+    unfinished.rename(home.publications / release_id)
     sync_folder(home.publications)
     step("renamed")
     _point(home, release_id, step)
@@ -236,7 +236,7 @@ def _point(home: Home, release_id: str, step: Step) -> None:
     pointer = home.publications / f"{UNFINISHED}{CURRENT}"
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(release_id)
-    os.replace(pointer, home.publications / CURRENT)
+    pointer.replace(home.publications / CURRENT)
     sync_folder(home.publications)
     step("pointed")
 

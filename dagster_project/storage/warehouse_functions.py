@@ -18,14 +18,14 @@ from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
 from dagster_project.domain.estimation.wilson import Interval, clustered_wilson_interval
 
 INTERVAL = pa.struct([("low", pa.float64()), ("high", pa.float64())])
-DECIMALS = 12
+DECIMALS = 9
 """Ends are rounded to this, so that the order in which DuckDB's threads add cannot show."""
 
 
 def _row_by_row(estimate: Callable[..., Interval | None], columns: Iterable[Any]) -> pa.Array:
     def one(values: tuple[Any, ...]) -> dict[str, float] | None:
         interval = None if any(v is None for v in values) else estimate(*values)
-        return interval and {"low": round(interval.low, DECIMALS), "high": round(interval.high, DECIMALS)}
+        return interval and {"low": round(interval.low, DECIMALS) + 0.0, "high": round(interval.high, DECIMALS) + 0.0}
 
     return pa.array([one(values) for values in zip(*columns, strict=True)], INTERVAL)
 

@@ -15,11 +15,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Condition on `day`: the days of this run, or every day where the run names none. #}
-{% macro just_built_days() -%}
+{# Condition on the day: the days of this run, or every day where the run names none. #}
+{% macro just_built_days(day="day") -%}
     {%- set start, end = invocation_args_dict.get("event_time_start"), invocation_args_dict.get("event_time_end") -%}
     {%- if start and end -%}
-        (day >= '{{ start }}' and day < '{{ end }}')
+        ({{ day }} >= '{{ start }}' and {{ day }} < '{{ end }}')
     {%- else -%}
         true
     {%- endif -%}

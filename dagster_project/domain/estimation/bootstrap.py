@@ -16,7 +16,7 @@ RESAMPLES = 1000
 SEED = 20250626
 """Fixed, so that the same conversations give the same published ends; the study's day of publication."""
 
-DECIMALS = 9
+DECIMALS = 12
 """Sums are rounded to this before anything else: the last bits depend on the order of summation."""
 
 DRAWS_AT_ONCE = 2_000_000

@@ -39,7 +39,7 @@ class Vocabulary:
     def singular(self, word: str) -> str:
         """The singular of a plural where both are in the vocabulary: who says jobs and who says job share a term."""
         endings = ((word[:-3] + "y",) if word.endswith("ies") else ()) + (word[:-1], word[:-2])
-        if word in self.words and word.endswith("s") and not word.endswith("ss"):
+        if word in self.words and word.endswith("s") and not word.endswith(("ss", "ves", "news")):
             return next((w for w in endings[: 2 if word.endswith("es") else 1] if w in self.words), word)
         return word
 

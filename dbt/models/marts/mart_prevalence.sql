@@ -48,7 +48,12 @@ grid as (
 estimated as (
     select
         *,
-        wilson_interval(share, residual_square, of_conversations, of_users) as share_interval
+        -- All of all is not estimated.
+        if(
+            category = 'all',
+            {'low': share, 'high': share},
+            wilson_interval(share, residual_square, of_conversations, of_users)
+        ) as share_interval
     from cells
 )
 

@@ -1,0 +1,15 @@
+-- The bad day: an event on a message that the assistant did not write, which would be lost without a word.
+select
+    labels.day,
+    labels.conversation_key
+from {{ ref("stg_detail_labels") }} as labels
+left join {{ ref("stg_messages") }} as messages
+    on
+        labels.day = messages.day
+        and labels.conversation_key = messages.conversation_key
+        and labels.message_index = messages.message_index
+where
+    {{ just_built_days("labels.day") }}
+    and labels.facet = 'pushback'
+    and labels.value is not null
+    and messages.role is distinct from 'assistant'

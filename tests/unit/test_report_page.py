@@ -1,0 +1,267 @@
+"""The report says what is published and nothing else, and runs nothing."""
+
+import base64
+import hashlib
+import re
+from datetime import date
+from html.parser import HTMLParser
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dagster_project.report.page import render
+from tests.support.published_tables import manifest_of, tables_of, weekly_tables, weeks, window_tables
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+class Parsed(HTMLParser):
+    """Every tag with its attributes, text by id of the section around it."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[tuple[str, dict[str, str]]] = []
+        self.section_text: dict[str, str] = {}
+        self.rows: list[list[str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, found))
+        if tag not in VOID:
+            self.open.append((tag, found))
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1][0] == tag, f"</{tag}> closes {self.open[-1:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for tag, attrs in self.open:
+            if tag == "section":
+                self.section_text[attrs["id"]] = self.section_text.get(attrs["id"], "") + data
+        if self.open and self.open[-1][0] in {"td", "th"}:
+            self.rows[-1].append(data)
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pl.DataFrame]:
+    return window_tables()
+
+
+@pytest.fixture(scope="module")
+def page(tables: dict[str, pl.DataFrame]) -> str:
+    return render(tables, manifest_of(tables), notice="Made by a program.")
+
+
+@pytest.fixture(scope="module")
+def weekly_page() -> str:
+    weekly = weekly_tables()
+    return render(weekly, manifest_of(weekly, second_labeller_from=date(2026, 10, 26)))
+
+
+def changed(tables: dict[str, pl.DataFrame], name: str, **columns: Any) -> dict[str, pl.DataFrame]:
+    """The tables with some columns of one of them replaced."""
+    return {**tables, name: tables[name].with_columns(**columns)}
+
+
+def test_the_page_runs_nothing_and_loads_nothing(page: str) -> None:
+    """A report is opened by people who were sent it: it must not run code or tell anybody that it was read."""
+    for tag, attrs in Parsed(page).tags:
+        assert tag not in {"script", "iframe", "object", "embed", "link", "img", "form", "base", "foreignobject"}
+        assert not [name for name in attrs if name.startswith("on")]
+        assert "style" not in attrs
+        for name in ("href", "src", "xlink:href", "action"):
+            assert attrs.get(name, "#").startswith("#")
+    assert "http://" not in page and "https://" not in page and "url(" not in page
+
+
+def test_the_content_policy_allows_the_style_sheet_and_nothing_else(page: str) -> None:
+    """With a wrong digest every browser would show a bare page; with a loose policy an escaped name could act."""
+    policy = next(a["content"] for t, a in Parsed(page).tags if a.get("http-equiv") == "Content-Security-Policy")
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'; ")
+    assert "unsafe" not in policy and "*" not in policy
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<img src=x onerror=alert(1)>", "</svg><script>alert(1)</script>", "=cmd()|'/c calc'!A0", '"><b onclick=x>'],
+)
+def test_a_hostile_topic_name_is_only_text(tables: dict[str, pl.DataFrame], name: str) -> None:
+    """Topic names come from what users wrote: one that acts would run in every reader's browser."""
+    hostile = changed(tables, "topics", topic_name=pl.lit(name))
+    parsed = Parsed(render(hostile, manifest_of(hostile)))
+    assert not {tag for tag, _ in parsed.tags} & {"script", "img", "b"}
+    assert not [a for _, attrs in parsed.tags for a in attrs if a.startswith("on")]
+    assert name in parsed.section_text["topics"]
+
+
+def test_hostile_words_elsewhere_are_only_text(tables: dict[str, pl.DataFrame]) -> None:
+    """Notice, help line and manifest are strings of others too."""
+    bad = "<script>alert(1)</script>"
+    manifest = manifest_of(tables) | {"release_id": bad, "files": {bad: {"sha256": bad}}, "sample_design": bad}
+    manifest["policy"] = {bad: bad, "min_users": {"value": bad, "reason": bad}}
+    manifest["periods"][0]["labellers"] = bad
+    assert bad not in render(tables, manifest, notice=bad, help_line=bad)
+
+
+def test_a_withheld_cell_shows_no_number(page: str, tables: dict[str, pl.DataFrame]) -> None:
+    """A withheld cell says so in words; a nought or a bar would be a false number."""
+    withheld = [row for row in Parsed(page).rows if "withheld" in row]
+    fixed = ("prevalence", "funnel", "pushback", "sentiment")
+    assert len(withheld) == sum(int(tables[t]["suppressed"].sum()) for t in fixed) > 10
+    assert all(not re.search(r"\d", "".join(row)) for row in withheld)
+
+
+@pytest.mark.parametrize(("table", "measure"), [("pushback", "rate"), ("prevalence", "share")])
+def test_a_number_left_in_a_withheld_row_is_not_shown(
+    tables: dict[str, pl.DataFrame], table: str, measure: str
+) -> None:
+    """Should a mistake elsewhere leave a number in a withheld row, the page must not be what tells it."""
+    leaky = changed(
+        tables,
+        table,
+        **{measure: pl.when("suppressed").then(0.7777).otherwise(pl.col(measure))},
+        n_conversations=pl.when("suppressed").then(77_777).otherwise(pl.col("n_conversations")),
+    )
+    html = render(leaky, manifest_of(leaky))
+    assert html == render(tables, manifest_of(tables))
+    assert "77,777" not in html and "77.8" not in html
+
+
+def test_nothing_tells_how_many_topics_were_dropped(page: str, tables: dict[str, pl.DataFrame]) -> None:
+    """The number of topics below the threshold could point at a small group."""
+    parsed = Parsed(page)
+    assert "withheld" not in parsed.section_text["topics"].lower()
+    assert not [row for row in parsed.rows if row and row[0].lower() == "topics"]
+    counted = manifest_of(tables)
+    counted["cells"]["topics"] = {"published": 23, "withheld": 41}
+    assert render(tables, counted, notice="Made by a program.") == page
+
+
+def test_a_suppressed_topic_row_does_not_appear(tables: dict[str, pl.DataFrame]) -> None:
+    """Topics below the threshold have no row; one that came by mistake must not be named."""
+    name = tables["topics"]["topic_name"][0]
+    one = changed(tables, "topics", suppressed=pl.col("topic_name") == name)
+    assert name not in render(one, manifest_of(one))
+
+
+def test_equal_input_gives_equal_bytes(page: str, tables: dict[str, pl.DataFrame]) -> None:
+    """A critic who renders a release again must get the page that was published, to the byte."""
+    assert render(tables, manifest_of(tables), notice="Made by a program.") == page
+
+
+def test_the_notice_stands_before_everything(page: str) -> None:
+    """Synthetic figures must never be taken for findings."""
+    assert page.index("Synthetic</strong>") < page.index("<h1>")
+    assert "Synthetic</strong>" not in render(weekly_tables(1), {})
+
+
+@pytest.mark.parametrize("manifest", [{}, {"periods": None, "policy": {}, "files": None}, {"periods": ["?"]}])
+def test_a_bare_manifest_still_gives_a_page(tables: dict[str, pl.DataFrame], manifest: dict[str, Any]) -> None:
+    """An old release whose manifest knew less must stay readable."""
+    assert "Figure 4" in render(tables, manifest)
+
+
+def test_without_any_period_it_refuses() -> None:
+    """An empty page would look like a finding of nothing."""
+    empty = {name: frame.clear() for name, frame in window_tables().items()}
+    with pytest.raises(ValueError, match="no published period"):
+        render(empty, {})
+
+
+def test_when_everything_is_withheld_no_finding_is_claimed() -> None:
+    """In a small organisation most cells are withheld: a title must not claim a number it may not show."""
+    small = tables_of(weeks(1), 60, least=10_000)
+    parsed = Parsed(render(small, manifest_of(small)))
+    assert "How common affective conversations are" in parsed.section_text["prevalence"]
+    assert "How often the assistant pushes back" in parsed.section_text["pushback"]
+    assert not re.search(r"\d\u202f%", parsed.section_text["pushback"].replace("95\u202f%", ""))
+
+
+def test_one_period_has_no_trend_and_several_have(page: str, weekly_page: str) -> None:
+    """A line through one point would suggest a course that nobody measured."""
+    assert "trend" not in page
+    for figure in ("prevalence", "pushback", "sentiment"):
+        assert f"c-{figure}-trend-wide" in weekly_page
+
+
+def test_a_new_labeller_breaks_the_trend(weekly_page: str) -> None:
+    """A step made by a new labeller must not be read as a change in people."""
+    weekly = weekly_tables()
+    same = render(weekly, manifest_of(weekly))
+    assert "stroke-dasharray" in weekly_page and "A dashed line marks a change" in weekly_page
+    assert "stroke-dasharray" not in same and "A dashed line" not in same
+
+
+def test_the_longest_window_is_shown_in_full_and_else_the_newest_period(weekly_page: str) -> None:
+    """A reader must know which days a number is of."""
+    assert "<title>What people bring to an AI assistant, 9 to 15 November 2026</title>" in weekly_page
+    window, weekly = window_tables(), weekly_tables()
+    both = {name: pl.concat([weekly[name], window[name]], how="vertical_relaxed") for name in window}
+    assert "21 September to 15 November 2026</title>" in render(both, manifest_of(both))
+
+
+def test_the_latest_revision_is_shown(tables: dict[str, pl.DataFrame]) -> None:
+    """A correction replaces what it corrects; two revisions side by side would double every row."""
+    later = tables["sentiment"].with_columns(revision=pl.lit(1, dtype=pl.Int64), sentiment_change=pl.lit(-0.43))
+    corrected = {**tables, "sentiment": pl.concat([tables["sentiment"], later], how="vertical_relaxed")}
+    parsed = Parsed(render(corrected, manifest_of(corrected)))
+    tone = [row for row in parsed.rows if row and row[0] == "Coaching" and "\u22120.43" in row]
+    assert len(tone) == 1 and "+0.13" not in parsed.section_text["sentiment"]
+
+
+def test_ids_are_unique_and_every_chart_is_described(weekly_page: str) -> None:
+    """A doubled id gives one chart the description of another, to those who cannot see that it is wrong."""
+    parsed = Parsed(weekly_page)
+    ids = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    charts = [attrs for tag, attrs in parsed.tags if tag == "svg"]
+    assert len(charts) > 15
+    for attrs in charts:
+        assert attrs["role"] == "img"
+        assert set(attrs["aria-labelledby"].split()) <= set(ids)
+    for _, attrs in parsed.tags:
+        if attrs.get("href", "").startswith("#"):
+            assert attrs["href"][1:] in ids
+
+
+def test_tables_and_headings_can_be_read_aloud(page: str) -> None:
+    """A screen reader finds its way by headings, captions and scopes."""
+    parsed = Parsed(page)
+    names = [tag for tag, _ in parsed.tags]
+    assert names.count("h1") == 1
+    levels = [int(t[1]) for t in names if re.fullmatch(r"h[1-6]", t)]
+    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert names.count("table") == names.count("caption")
+    assert all("scope" in attrs for tag, attrs in parsed.tags if tag == "th")
+    assert next(attrs["lang"] for tag, attrs in parsed.tags if tag == "html") == "en"
+
+
+def test_the_page_stays_small() -> None:
+    """A page that is mailed around must open at once on a phone, also after two years of weeks."""
+    many = weekly_tables(104)
+    assert len(render(many, manifest_of(many)).encode()) < 2_000_000
+
+
+def test_a_figure_that_touches_self_harm_has_the_help_line_beside_it(tables: dict[str, pl.DataFrame]) -> None:
+    """Safe messaging: who reads such a figure for their own sake finds help beside it."""
+    line = "Call 116 123 at any hour."
+    assert line in Parsed(render(tables, {}, help_line=line)).section_text["pushback"]
+    assert line not in Parsed(render(tables, {}, help_line=line)).section_text["topics"]
+    named = changed(tables, "topics", topic_name=pl.lit("thoughts of self-harm, night"))
+    assert line in Parsed(render(named, {}, help_line=line)).section_text["topics"]
+
+
+def test_the_bound_of_the_policy_is_told(page: str) -> None:
+    """A reader has to know that shares describe a bounded number of conversations of each user."""
+    assert "At most 5 conversations of a user" in page
