@@ -18,7 +18,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-WORDS = "the a we they sister boss friend feel think went home again never sleep work told about night other day".split()
+WORDS = ("the", "we", "they", "sister", "boss", "friend", "feel", "think", "went", "home", "again", "never", "sleep")
 
 
 def write_world(path: Path, n_bytes: int, n_days: int) -> tuple[int, int]:
@@ -76,8 +76,11 @@ seconds = time.perf_counter() - begun
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 parts = len(list(home.landing.glob("*/*.parquet")))
 usage = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "accepted": report.accepted, "duplicates": report.duplicates,
-                  "parts": parts, "peak_mb": peak / 1024, "peak_before_mb": before / 1024}))
+print(json.dumps({
+    "seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "parts": parts,
+    "accepted": report.accepted, "duplicates": report.duplicates,
+    "peak_mb": peak / 1024, "peak_before_mb": before / 1024,
+}))
 """
 
 
@@ -97,17 +100,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "chats.jsonl.gz"
         n_conversations, n_bytes = write_world(path, asked.megabytes * 1_000_000, asked.days)
-        print(f"{n_conversations:,} conversations, {n_bytes / 1e6:.0f} MB of JSON, {path.stat().st_size / 1e6:.0f} MB packed")
+        packed = path.stat().st_size
+        print(f"{n_conversations:,} conversations, {n_bytes / 1e6:.0f} MB of JSON, {packed / 1e6:.0f} MB packed")
+
+        def told(name: str, seconds: float) -> str:
+            per_second = n_conversations / seconds
+            return f"{name:15} {per_second:10,.0f} conversations/s {n_bytes / 1e6 / seconds:8.1f} MB/s"
+
         for name, seconds in plain(path).items():
-            print(f"{name:15} {n_conversations / seconds:10,.0f} conversations/s {n_bytes / 1e6 / seconds:8.1f} MB/s")
+            print(told(name, seconds))
         for name in ("ingest", "ingest again"):
             measured = ingest_apart(Path(scratch) / "home", path)
-            seconds = measured["seconds"]
-            print(
-                f"{name:15} {n_conversations / seconds:10,.0f} conversations/s {n_bytes / 1e6 / seconds:8.1f} MB/s"
-                f"   {measured['cpu_seconds']:.1f} s of processor\n{'':15} peak {measured['peak_mb']:.0f} MB (started at {measured['peak_before_mb']:.0f}),"
-                f" {measured['parts']:.0f} parts, {measured['accepted']:,.0f} accepted, {measured['duplicates']:,.0f} duplicates"
-            )
+            print(f"{told(name, measured['seconds'])}   {measured['cpu_seconds']:.1f} s of processor, imports included")
+            print(f"{'':15} peak {measured['peak_mb']:.0f} MB (before: {measured['peak_before_mb']:.0f})", end=", ")
+            print(f"{measured['parts']:.0f} parts, {measured['accepted']:,.0f} accepted", end=", ")
+            print(f"{measured['duplicates']:,.0f} duplicates")
 
 
 if __name__ == "__main__":

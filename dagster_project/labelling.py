@@ -4,13 +4,15 @@ Lives here: reading a day's conversations back from the lake, asking a classifie
 Not here: how an answer is found (`classifiers/`), what is asked (`codebook/`), whose turn it is (`assets/`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import polars as pl
 
+from dagster_project.classifiers.cache import CachedClassifier
+from dagster_project.classifiers.interface import Progress
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.labels import Answer, Status
@@ -102,15 +104,18 @@ def analysed_of_day(lake: Lake, day: date) -> dict[str, tuple[str, ...]]:
     return {key: types for key, types in found.items() if types}
 
 
-def measured(facets: Sequence[Facet], stage: str, measures: Any) -> list[Facet]:
+def measured(facets: Sequence[Facet], stage: str, measures: Callable[[Facet], bool]) -> list[Facet]:
     """The facets of a stage that a labeller answers."""
     return [f for f in facets if f.stage == stage and measures(f)]
 
 
 def label_conversations(
-    answers: Any, facets: Sequence[Facet], conversations: Sequence[KeyedConversation], progress: Any
+    answers: CachedClassifier,
+    facets: Sequence[Facet],
+    conversations: Sequence[KeyedConversation],
+    progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Label rows of some conversations. `answers`: the cached classifier (`classifiers/cache.py`)."""
+    """Label rows of some conversations, asking only for what was not answered before."""
     given = answers.classify(facets, conversations, progress)
     for keyed, labelled in zip(conversations, given, strict=True):
         for facet in facets:

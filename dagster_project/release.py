@@ -127,7 +127,7 @@ def release(
         if reasons := refuse_reasons(wanted, published):
             raise ReleaseRefused("; ".join(reasons))
         rows = suppressed_rows(candidates, wanted, policy)
-        frames = {name: _frame(name, rows[name], wanted) for name in TABLES}
+        frames = {name: published_frame(name, rows[name], wanted) for name in TABLES}
         gate(frames, policy)
         draft = Draft(
             rows=frames,
@@ -173,7 +173,7 @@ def gate(frames: Mapping[str, pl.DataFrame], policy: Policy) -> None:
         raise GateFailed(f"the gate refused {len(failed)} expectation(s), nothing was published: {'; '.join(failed)}")
 
 
-def _frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[Period]) -> pl.DataFrame:
+def published_frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[Period]) -> pl.DataFrame:
     """Rows with the contract's common columns, in its order and types, periods in order of time."""
     by_key = {period.key: period for period in periods}
     complete = []

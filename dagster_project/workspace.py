@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from dagster_project.classifiers.cache import CachedClassifier, VectorCache
 from dagster_project.classifiers.interface import Classifier
 from dagster_project.codebook.loader import Codebook, load_codebook
 from dagster_project.home import Home, HomeError
@@ -55,8 +56,21 @@ class Workspace:
         return Pseudonyms(self.home.key())
 
     @cached_property
+    def vectors(self) -> VectorCache:
+        """The embedder, with what it has embedded before; classification and topics share it."""
+        from dagster_project.classifiers.local.embedder import MiniLM
+
+        keyed = self.pseudonyms.content
+        return VectorCache(MiniLM(), self.home.cache / "vectors.sqlite", lambda text: keyed([text]))
+
+    @cached_property
     def classifier(self) -> Classifier:
-        """The labeller that the settings choose; loaded when first needed."""
+        """The labeller that the settings choose; its weights are read when first needed."""
         from dagster_project.classifiers.local.classifier import LocalClassifier
 
-        return LocalClassifier(sentiment_scope="edges")
+        return LocalClassifier(sentiment_scope="edges", embedder=self.vectors)
+
+    @cached_property
+    def answers(self) -> CachedClassifier:
+        """The labeller behind the cache of what it answered before."""
+        return CachedClassifier(self.classifier, self.home.cache / "answers.sqlite")

@@ -48,14 +48,14 @@ def table_of(grams: Sequence[Sparse], dense: NDArray[np.float32], counted: NDArr
 
 
 def fold_of(example: Example) -> int:
-    return crc32(example.group.encode("utf-8", "replace")) % FOLDS
+    return crc32(example.group.encode("utf-8", "replace")) % (FOLDS * 3)
 
 
 def _fit(matrix: sparse.csr_matrix, y: NDArray[np.int64], weight: NDArray[np.float64], c: float) -> NDArray[np.float64]:
     """Coefficients and bias (last) of one logistic head."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=c, solver="lbfgs", max_iter=400, tol=1e-3)
+    model = LogisticRegression(C=c, solver="lbfgs", max_iter=60 if len(y) > 20_000 else 300, tol=1e-3)
     model.fit(matrix, y, sample_weight=weight)
     return np.append(model.coef_[0], model.intercept_[0])
 
@@ -102,7 +102,8 @@ def fit_group(
     names: Sequence[str], examples: Sequence[Example], table: Table, c: float, final: bool = True, choose: bool = True
 ) -> Fitted:
     """Fit every head by five folds (for calibration and threshold), then on all rows."""
-    folds = np.array([fold_of(e) for e in examples])
+    n_folds = 3 if len(examples) > 20_000 else FOLDS
+    folds = np.array([fold_of(e) % n_folds for e in examples])
     weights = np.array([e.weight for e in examples])
     n = len(names)
     margins = np.full((len(examples), n), np.nan)
@@ -111,7 +112,7 @@ def fit_group(
     for h, name in enumerate(names):
         has = known(examples, name)
         y = np.array([e.labels.get(name, 0) for e in examples])
-        for fold in range(FOLDS):
+        for fold in range(n_folds):
             here, there = has & (folds != fold), has & (folds == fold)
             if not there.any():
                 continue

@@ -54,7 +54,7 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
                 found = build_period_topics(
                     workspace.lake,
                     parse_period(key),
-                    workspace.embed,
+                    workspace.vectors.embed,
                     limits,
                     workspace.home.key(),
                 )

@@ -80,6 +80,11 @@ def _ticks(top: float) -> list[float]:
     return [top * i / parts for i in range(parts + 1)]
 
 
+def _around(top: float) -> tuple[float, ...]:
+    """Ticks on both sides of zero."""
+    return -top, -top / 2, 0.0, top / 2, top
+
+
 def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     """Shares as bars from zero with a dot and an interval."""
     top = _top([v for row in rows for v in (row.value, row.high)])
@@ -91,7 +96,7 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     def x(value: float) -> float:
         return left + (right - left) * value / top
 
-    ticks = _ticks(top)
+    ticks = _ticks(top) if any(row.value is not None for row in rows) else []  # no axis without a number
     for tick in ticks[:: 2 if narrow and len(ticks) > 5 else 1]:
         sheet.rule((x(tick), 0 if not narrow else head), (x(tick), height - 22), "grid")
         sheet.text(
@@ -123,7 +128,7 @@ def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     def x(value: float) -> float:
         return middle + half * value / top
 
-    for tick in (-top, -top / 2, 0.0, top / 2, top):
+    for tick in _around(top) if any(row.value is not None for row in rows) else ():
         zero = tick == 0
         low_edge = head if narrow else 0
         sheet.rule((x(tick), low_edge), (x(tick), height - 22), "zero" if zero else "grid", 1)
@@ -243,7 +248,7 @@ def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
     def x(value: float) -> float:
         return middle + half * value / top
 
-    for tick in (-top, -top / 2, 0.0, top / 2, top):
+    for tick in _around(top) if known else ():
         zero = tick == 0
         sheet.rule((x(tick), head - (34 if narrow else 6)), (x(tick), height - 22), "zero" if zero else "grid", 1)
         sheet.text(

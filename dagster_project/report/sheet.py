@@ -79,7 +79,8 @@ class Sheet:
 
         x, y = at(alt.X, "x"), at(alt.Y, "y")
         x2, y2, group, words = alt.X2("x2:Q"), alt.Y2("y2:Q"), alt.Detail("group:N"), alt.Text("text:N")
-        marks, data = [], {}
+        marks: list[Any] = []
+        data: dict[str, list[dict[str, Any]]] = {}
         for kind, style, rows in self._ordered():
             name = f"marks-{len(marks)}"
             data[name] = rows
@@ -96,14 +97,19 @@ class Sheet:
                 marks.append(chart.mark_point(shape="circle", opacity=1, **style).encode(x=x, y=y))
             else:
                 marks.append(chart.mark_text(baseline="alphabetic", **style).encode(x=x, y=y, text=words))
-        chart = (
-            alt.layer(*marks)
-            .properties(width=self.width, height=self.height, padding=0, background="transparent")
-            .configure(autosize=alt.AutoSizeParams(type="none"), aria=False)
-            .configure_view(stroke=None)
-        )
-        # The rows join at the end: Altair copies and checks what passes through it, many times over.
-        spec = {**chart.to_dict(validate=False), "datasets": data}
+        layers = [mark.to_dict(validate=False) for mark in marks]
+        # Layered here and given its rows here: Altair copies whatever passes through `alt.layer`, many times over.
+        spec = {
+            "$schema": layers[0]["$schema"],
+            "width": self.width,
+            "height": self.height,
+            "padding": 0,
+            "autosize": "none",
+            "background": "transparent",
+            "config": {"aria": False, "view": {"stroke": None}},
+            "datasets": data,
+            "layer": [{key: layer[key] for key in ("data", "mark", "encoding")} for layer in layers],
+        }
         return str(vl_convert.vegalite_to_svg(spec))
 
     def _ordered(self) -> list[tuple[str, dict[str, Any], list[dict[str, Any]]]]:

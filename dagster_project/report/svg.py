@@ -22,10 +22,10 @@ PALETTE = {
 """Names of the page's colours and the stand-ins that mark them while drawing."""
 
 _NAMES = {code: name for name, code in PALETTE.items()}
-_KEEP = frozenset(
-    "d transform x y x1 x2 y1 y2 width height r cx cy points text-anchor font-size font-weight font-style "
-    "stroke-width stroke-linecap stroke-linejoin stroke-dasharray stroke-miterlimit opacity".split()
-)
+_PLACE = {"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "r", "cx", "cy", "points"}
+_LETTERS = {"text-anchor", "font-size", "font-weight", "font-style"}
+_LINES = {"stroke-width", "stroke-linecap", "stroke-linejoin", "stroke-dasharray", "stroke-miterlimit"}
+_KEEP = frozenset({"opacity"} | _PLACE | _LETTERS | _LINES)
 _DRAWN = frozenset({"path", "line", "text", "rect", "circle", "tspan"})
 
 

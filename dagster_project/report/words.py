@@ -14,7 +14,10 @@ THIN = "\u202f"  # narrow no-break space: a number and its unit stay on one line
 INTERVAL = f"95{THIN}% interval"
 MINUS = "\u2212"
 # Names of our own, not the host's: a page must not depend on the locale that made it.
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 STRUCTURAL = {
     "all": "All conversations",

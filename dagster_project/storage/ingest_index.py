@@ -30,6 +30,11 @@ CREATE TABLE IF NOT EXISTS conversations (
     n_messages INTEGER NOT NULL,
     content_hash BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS earlier_versions (
+    conversation_key BLOB,
+    content_hash BLOB,
+    PRIMARY KEY (conversation_key, content_hash)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parts (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -101,24 +106,28 @@ class IngestIndex:
     def judge(self, entry: Entry, hash_of_first: Callable[[int], str]) -> Verdict:
         """What a conversation is, beside what has landed; new and replaced ones are noted.
 
-        hash_of_first: the content hash of its first n messages, asked only for a longer version.
+        A version that was itself replaced is a duplicate when it comes again (an older export, or the same file
+        twice); one that is shorter and never came is a conflict. hash_of_first: the content hash of its first n
+        messages, asked only for a longer version.
         """
-        key = bytes.fromhex(entry.conversation_key)
-        row = self._db.execute(
+        key, content_hash = bytes.fromhex(entry.conversation_key), bytes.fromhex(entry.content_hash)
+        known = self._db.execute(
             "SELECT user_key, started_at_us, n_messages, content_hash FROM conversations WHERE conversation_key = ?",
             (key,),
         ).fetchone()
-        if row is not None:
-            user_key, started_at_us, n_messages, content_hash = row
-            if user_key != entry.user_key or started_at_us != _microseconds(entry.started_at):
-                return Verdict.CONFLICT
-            if entry.n_messages == n_messages:
-                same = bytes.fromhex(entry.content_hash) == content_hash
-                return Verdict.DUPLICATE if same else Verdict.CONFLICT
-            if entry.n_messages < n_messages or bytes.fromhex(hash_of_first(n_messages)) != content_hash:
-                return Verdict.CONFLICT
+        if known is None:
+            self._note(key, entry)
+            return Verdict.NEW
+        user_key, started_at_us, n_messages, known_hash = known
+        if user_key != entry.user_key or started_at_us != _microseconds(entry.started_at):
+            return Verdict.CONFLICT
+        if content_hash == known_hash or (entry.n_messages < n_messages and self._came_earlier(key, content_hash)):
+            return Verdict.DUPLICATE
+        if entry.n_messages <= n_messages or bytes.fromhex(hash_of_first(n_messages)) != known_hash:
+            return Verdict.CONFLICT
+        self._note_earlier(key, known_hash)
         self._note(key, entry)
-        return Verdict.NEW if row is None else Verdict.REPLACED
+        return Verdict.REPLACED
 
     def parts(self) -> set[str]:
         """Names of the landing parts that the index covers."""
@@ -126,8 +135,8 @@ class IngestIndex:
 
     def clear(self) -> None:
         """Forget everything (until committed, for this ingest only)."""
-        self._db.execute("DELETE FROM conversations")
-        self._db.execute("DELETE FROM parts")
+        for table in ("conversations", "earlier_versions", "parts"):
+            self._db.execute(f"DELETE FROM {table}")
 
     def cover(self, parts: Iterable[str]) -> None:
         """Note landing parts as covered."""
@@ -136,14 +145,30 @@ class IngestIndex:
     def catch_up(self, entries: Iterable[Entry]) -> None:
         """Take conversations of a part that landed without the index: the longer version stays."""
         for entry in entries:
-            key = bytes.fromhex(entry.conversation_key)
-            row = self._db.execute("SELECT n_messages FROM conversations WHERE conversation_key = ?", (key,)).fetchone()
-            if row is None or row[0] <= entry.n_messages:
+            key, content_hash = bytes.fromhex(entry.conversation_key), bytes.fromhex(entry.content_hash)
+            known = self._db.execute(
+                "SELECT n_messages, content_hash FROM conversations WHERE conversation_key = ?", (key,)
+            ).fetchone()
+            if known is None:
                 self._note(key, entry)
+            elif known[0] < entry.n_messages:
+                self._note_earlier(key, known[1])
+                self._note(key, entry)
+            elif known[1] != content_hash:
+                self._note_earlier(key, content_hash)
 
     def commit(self) -> None:
         """Keep what was noted. Only after the parts it speaks of are in place."""
         self._db.execute("COMMIT")
+
+    def _came_earlier(self, key: bytes, content_hash: bytes) -> bool:
+        found = self._db.execute(
+            "SELECT 1 FROM earlier_versions WHERE conversation_key = ? AND content_hash = ?", (key, content_hash)
+        )
+        return found.fetchone() is not None
+
+    def _note_earlier(self, key: bytes, content_hash: bytes) -> None:
+        self._db.execute("INSERT OR IGNORE INTO earlier_versions VALUES (?, ?)", (key, content_hash))
 
     def _note(self, key: bytes, entry: Entry) -> None:
         self._db.execute(

@@ -106,7 +106,9 @@ class LandingWriter:
         rows.roles += [message.role for message in messages]
         rows.times += [message.created_at for message in messages]
         rows.offsets.append(len(rows.contents))
-        self._n_bytes += _ROW_OVERHEAD_BYTES + _MESSAGE_OVERHEAD_BYTES * len(contents) + sum(map(sys.getsizeof, contents))
+        self._n_bytes += (
+            _ROW_OVERHEAD_BYTES + _MESSAGE_OVERHEAD_BYTES * len(contents) + sum(map(sys.getsizeof, contents))
+        )
         if self._n_bytes > self._buffer_bytes:
             self._spill()
 

@@ -133,12 +133,17 @@ def publish(
     except BaseException:
         _remove(unfinished)
         raise
-    step("entered")
-    unfinished.rename(home.publications / release_id)
-    sync_folder(home.publications)
-    step("renamed")
-    _point(home, release_id, step)
-    _enter(ledger, "visible", ledger.entries[-1], at)
+    try:
+        step("entered")
+        unfinished.rename(home.publications / release_id)
+        sync_folder(home.publications)
+        step("renamed")
+        _point(home, release_id, step)
+        _enter(ledger, "visible", ledger.entries[-1], at)
+    except OSError as error:
+        raise ReleaseRefused(
+            f"release {release_id} was written but not finished ({error.strerror}): run `confide release` again"
+        ) from None
     step("confirmed")
     return Snapshot(home.publications / release_id)
 

@@ -1,18 +1,20 @@
 """Spherical k-means by faiss: seeded, the same result for the same vectors in the same order.
 
-Not here: how many clusters, what becomes of small ones (`domain/topics/groups.py`).
+Not here: the rules of how many clusters, and what becomes of small ones (`domain/topics/groups.py`).
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from dagster_project.domain.topics.groups import Vectors, unit
+from dagster_project.domain.topics.groups import CHOICE_SAMPLE, Vectors, choose, simplified_silhouette, unit
 
 ITERATIONS = 30
-RESTARTS = 5
+RESTARTS = 3
 
 
 def spherical_kmeans(vectors: Vectors, k: int, seed: int) -> Vectors:
-    """Centres of k clusters by cosine, unit length, shape (k, dimension); the best of five starts.
+    """Centres of k clusters by cosine, unit length, shape (k, dimension); the best of three starts.
 
     vectors: unit length, float32, shape (n, dimension), n ≥ k. Raises ValueError when there are fewer.
     """
@@ -33,3 +35,14 @@ def spherical_kmeans(vectors: Vectors, k: int, seed: int) -> Vectors:
     )
     kmeans.train(np.ascontiguousarray(vectors, dtype=np.float32))
     return unit(np.asarray(kmeans.centroids, dtype=np.float32))
+
+
+def best_clusters(vectors: Vectors, numbers: Sequence[int], seed: int) -> Vectors:
+    """Centres for that of some numbers of clusters which `choose` takes by the silhouette.
+
+    vectors: unit length, in random order: the first `CHOICE_SAMPLE` of them are compared on.
+    """
+    sample = vectors[:CHOICE_SAMPLE]
+    fitted = {k: spherical_kmeans(sample, k, seed) for k in numbers}
+    k = choose({k: simplified_silhouette(sample, centres) for k, centres in fitted.items()})
+    return fitted[k] if len(sample) == len(vectors) else spherical_kmeans(vectors, k, seed)

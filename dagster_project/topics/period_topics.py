@@ -17,16 +17,14 @@ from dagster_project.domain.topics.groups import (
     Vectors,
     assign,
     candidate_numbers,
-    choose,
     merge_small,
-    simplified_silhouette,
     unit,
 )
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.naming import Support, names
 from dagster_project.domain.topics.terms import terms
 from dagster_project.storage.lake import TABLES, Lake
-from dagster_project.topics.clustering import spherical_kmeans
+from dagster_project.topics.clustering import best_clusters
 from dagster_project.topics.reading import Analysed, Embed, read_analysed, read_texts
 from dagster_project.topics.vocabulary import load_vocabulary
 
@@ -119,8 +117,6 @@ def _topics_of_type(
     if not numbers or len(counted) < 2 * limits.min_conversations:
         return nothing
     vectors = analysed.vectors[fit]
-    candidates = {k: spherical_kmeans(vectors, k, keyed.seed(f"k={k}")) for k in numbers}
-    best = choose({k: simplified_silhouette(vectors, centres) for k, centres in candidates.items()})
 
     def speakers(centres: Vectors) -> list[list[int]]:
         labels, _ = assign(analysed.vectors[counted], centres)
@@ -137,7 +133,7 @@ def _topics_of_type(
                 small.append((n_voices, len(own), label))
         return [label for _, _, label in sorted(small)]
 
-    centres = merge_small(vectors, candidates[best], too_small)
+    centres = merge_small(vectors, best_clusters(vectors, numbers, keyed.seed("fit")), too_small)
     if len(centres) < 2:
         return nothing
     own = speakers(centres)

@@ -67,8 +67,13 @@ def check(
     contract = _contracts()[table]
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("a contract is checked on an eager frame")
-    schema = contract(Context(day, facets, affective_types, conversations))
-    return _structure(schema, frame) or _rows(schema, frame)
+    try:
+        schema = contract(Context(day, facets, affective_types, conversations))
+        return _structure(schema, frame) or _rows(schema, frame)
+    except Exception as error:
+        foreign = type(error).__name__
+    # Raised outside the handler: as __context__ the foreign error would carry its values along.
+    raise ContractUncheckable(f"the contract of {table} could not be checked: {foreign}")
 
 
 def require(table: str, frame: pl.DataFrame, **context: Any) -> None:
@@ -113,7 +118,6 @@ def _rows(schema: Any, frame: pl.DataFrame) -> list[Finding]:
     from pandera.errors import SchemaErrors
 
     failed: list[Finding] = []
-    foreign = ""
     try:
         schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
@@ -124,9 +128,4 @@ def _rows(schema: Any, frame: pl.DataFrame) -> list[Finding]:
             Finding(f"{column}: {name}" if column else name, n_rows)
             for column, name, n_rows in counted.sort("column", "check").iter_rows()
         ]
-    except Exception as error:
-        foreign = type(error).__name__
-    # Raised outside the handler: as __context__ the foreign error would carry its values along.
-    if foreign:
-        raise ContractUncheckable(f"a contract could not be checked: {foreign}")
     return failed

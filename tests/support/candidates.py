@@ -21,7 +21,7 @@ Sizes = Callable[[Table, tuple[str, ...]], Cell]
 
 
 def counts(numerator: Sequence[int], rest: Sequence[int] = (), in_both: int = 0) -> Cell:
-    """The counts of a cell. numerator, rest: conversations of each user in the cell and outside it; in_both: users of both."""
+    """The counts of a cell, from conversations by user in it and outside it; in_both: users who are in both."""
     largest = sorted(numerator, reverse=True)
     return {
         "n_conversations": sum(numerator),

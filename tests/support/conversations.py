@@ -106,9 +106,7 @@ def worlds(draw: st.DrawFn, max_conversations: int = 8) -> list[dict[str, Any]]:
     """Sound conversations with ids of their own, a few users, a few days, one to six messages."""
     made = []
     for number in range(draw(st.integers(1, max_conversations))):
-        messages = [
-            {"role": draw(roles), "content": draw(contents)} for _ in range(draw(st.integers(0, 5)))
-        ]
+        messages = [{"role": draw(roles), "content": draw(contents)} for _ in range(draw(st.integers(0, 5)))]
         messages.insert(draw(st.integers(0, len(messages))), {"role": "user", "content": draw(contents)})
         user = draw(st.sampled_from(["u1", "u2", "u3", None]))
         made.append(record(f"c{number}", user_id=user, started_at=draw(starts), messages=messages))

@@ -74,7 +74,7 @@ def _prevalence(period: tuple[date, date, str], n: int, scale: float, least: int
         low, high = (1.0, 1.0) if category == "all" else _interval(part, n)
         measures = {
             "category": category, "n_conversations": _to(5, n * part),
-            "n_users": _to(5, n * part * 0.52 ** (part > 0.5)), "share": round(part, 4),
+            "n_users": _to(5, n * part * (0.6 if part > 0.5 else 0.78)), "share": round(part, 4),
             "share_low": low, "share_high": high,
             "corrected_share": None, "corrected_low": None, "corrected_high": None,
         }  # fmt: skip
@@ -105,7 +105,7 @@ def _topics(period: tuple[date, date, str], n: int, random_ids: random.Random) -
         size = n * TYPES[kind][0]
         for i, name in enumerate(names):
             part = (0.13 + 0.27 / len(names)) / (1 + 0.4 * i)
-            if size * part < 10:
+            if size * part < 50:
                 continue
             rows.append({
                 **_common(period, False), "affective_type": kind, "topic_id": f"{random_ids.getrandbits(40):010x}",
@@ -150,7 +150,7 @@ def _sentiment(period: tuple[date, date, str], n: int, drift: float, least: floa
 
 
 def tables_of(
-    periods: list[tuple[date, date, str]], n: int = 6000, *, least: float = 12.0, seed: int = 7
+    periods: list[tuple[date, date, str]], n: int = 6000, *, least: float = 15.0, seed: int = 7
 ) -> dict[str, pl.DataFrame]:
     """The five tables of a release for some periods of about `n` counted conversations each.
 
@@ -170,7 +170,7 @@ def tables_of(
     return {name: pl.DataFrame(found, infer_schema_length=None) for name, found in rows.items()}
 
 
-def window_tables(n: int = 12_000) -> dict[str, pl.DataFrame]:
+def window_tables(n: int = 48_000) -> dict[str, pl.DataFrame]:
     """One study window of eight weeks."""
     return tables_of([WINDOW], n)
 
@@ -181,7 +181,7 @@ def weeks(n: int = 8) -> list[tuple[date, date, str]]:
     return [(first + timedelta(7 * i), first + timedelta(7 * i + 7), "week") for i in range(n)]
 
 
-def weekly_tables(n_weeks: int = 8, n: int = 9_000) -> dict[str, pl.DataFrame]:
+def weekly_tables(n_weeks: int = 8, n: int = 16_000) -> dict[str, pl.DataFrame]:
     """Several weeks."""
     return tables_of(weeks(n_weeks), n)
 

@@ -18,7 +18,13 @@ RULES = Policy.resolve().rules
 KEYS: dict[str, dict[str, Any]] = {
     "prevalence": {"category": "coaching"},
     "funnel": {"step": "analysed"},
-    "topics": {"affective_type": "coaching", "topic_id": "abcd", "parent_topic_id": None, "level": 0, "topic_name": "Work"},
+    "topics": {
+        "affective_type": "coaching",
+        "topic_id": "abcd",
+        "parent_topic_id": None,
+        "level": 0,
+        "topic_name": "Work",
+    },
     "pushback": {"affective_type": "coaching", "kind": "safety", "position": "any"},
     "sentiment": {"affective_type": "coaching"},
 }
@@ -233,7 +239,11 @@ def test_withheld_cells_look_alike_whatever_the_reason() -> None:
     seen = set()
     for cell in causes:
         rows = candidate_rows(WEEK)
-        target = next(r for r in rows["pushback"] if (r["affective_type"], r["kind"], r["position"]) == ("coaching", "safety", "late"))
+        target = next(
+            r
+            for r in rows["pushback"]
+            if (r["affective_type"], r["kind"], r["position"]) == ("coaching", "safety", "late")
+        )
         target |= cell
         decisions = primary(rows, RULES)["pushback"]
         assert sum(d is not None for d in decisions) == 1

@@ -14,7 +14,15 @@ STEPS = Policy.resolve().rules.grid_steps
 
 @pytest.mark.parametrize(
     ("n", "base", "least", "rounded"),
-    [(10, 5, 10, 10), (12, 5, 10, 10), (13, 5, 10, 15), (17, 5, 10, 15), (18, 5, 10, 20), (25, 10, 25, 30), (24, 10, 15, 20)],
+    [
+        (10, 5, 10, 10),
+        (12, 5, 10, 10),
+        (13, 5, 10, 15),
+        (17, 5, 10, 15),
+        (18, 5, 10, 20),
+        (25, 10, 25, 30),
+        (24, 10, 15, 20),
+    ],
 )
 def test_counts_go_to_the_nearest_multiple(n: int, base: int, least: int, rounded: int) -> None:
     assert round_count(n, base, least) == rounded
@@ -46,7 +54,9 @@ def test_the_grid_is_the_finest_that_hides_a_rounding_base(denominator: int, bas
     assert all(other * denominator < base for other in finer)
 
 
-@pytest.mark.parametrize(("denominator", "step"), [(15, "0.5"), (50, "0.1"), (95, "0.1"), (100, "0.05"), (5000, "0.001"), (10**6, "0.001")])
+@pytest.mark.parametrize(
+    ("denominator", "step"), [(15, "0.5"), (50, "0.1"), (95, "0.1"), (100, "0.05"), (5000, "0.001"), (10**6, "0.001")]
+)
 def test_the_grid_widens_as_denominators_fall(denominator: int, step: str) -> None:
     assert grid_step(denominator, 5, STEPS) == Decimal(step)
 
@@ -57,9 +67,15 @@ def test_no_grid_is_found_for_nobody() -> None:
 
 
 @given(
-    st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1), st.sampled_from(STEPS), st.sampled_from([(0, 1), (-1, 1), (-2, 2)])
+    st.floats(-1, 1),
+    st.floats(-1, 1),
+    st.floats(-1, 1),
+    st.sampled_from(STEPS),
+    st.sampled_from([(0, 1), (-1, 1), (-2, 2)]),
 )
-def test_interval_ends_only_ever_move_outward(a: float, b: float, centre: float, step: Decimal, bounds: tuple[int, int]) -> None:
+def test_interval_ends_only_ever_move_outward(
+    a: float, b: float, centre: float, step: Decimal, bounds: tuple[int, int]
+) -> None:
     """Prevents an interval that is narrower than the estimate's, or that leaves its own estimate out."""
     low, high = sorted((max(a, bounds[0]), max(b, bounds[0])))
     middle = to_grid(max(Decimal(repr(centre)), Decimal(bounds[0])), step)

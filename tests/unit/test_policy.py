@@ -23,7 +23,13 @@ def test_profiles_have_the_published_thresholds(profile: str, cell: tuple[int, i
 
 @pytest.mark.parametrize(
     ("setting", "weakest"),
-    [("min_users", 5), ("min_conversations", 15), ("min_topic_users", 5), ("min_topic_conversations", 15), ("rounding_base", 5)],
+    [
+        ("min_users", 5),
+        ("min_conversations", 15),
+        ("min_topic_users", 5),
+        ("min_topic_conversations", 15),
+        ("rounding_base", 5),
+    ],
 )
 @pytest.mark.parametrize("profile", ["default", "anthropic", "strict"])
 def test_no_setting_goes_below_the_hard_floor(profile: str, setting: str, weakest: int) -> None:
@@ -56,7 +62,7 @@ def test_contribution_bound_is_between_one_and_fifty() -> None:
     ],
 )
 def test_what_is_no_setting_is_refused(profile: str, overrides: dict[str, int], named: str) -> None:
-    """Prevents dominance or small-organisation rules from being switched off by a setting, or a misspelt one ignored."""
+    """Prevents dominance rules from being switched off by a setting, or a misspelt setting from being ignored."""
     with pytest.raises(PolicyError, match=named) as refusal:
         Policy.resolve(profile, overrides)
     assert "\n" not in str(refusal.value)

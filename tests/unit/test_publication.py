@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import pytest
 from dagster_project.domain.periods import parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
-from dagster_project.release import ReleaseResult, release
 from dagster_project.policy.loader import Policy
+from dagster_project.release import ReleaseResult, release
 from dagster_project.storage.published import SnapshotDamaged, current, file_sha256, verify
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import AT, candidates, metadata, page
@@ -104,7 +103,10 @@ def test_a_later_release_holds_the_earlier_rows_unchanged(home: Home) -> None:
         after = pl.read_parquet(second.path / "tables" / f"{name}.parquet")
         assert after.filter(pl.col("period_start") == WEEKS[1].start).equals(before)
         assert after["period_start"].is_sorted()
-    assert [p["key"] for p in json.loads((second.path / "manifest.json").read_text())["periods"]] == ["2026-W42", "2026-W41"]
+    assert [p["key"] for p in json.loads((second.path / "manifest.json").read_text())["periods"]] == [
+        "2026-W42",
+        "2026-W41",
+    ]
     assert second.tables == first.tables
     verify(current(home))  # type: ignore[arg-type]
 
@@ -136,10 +138,10 @@ def test_a_tampered_snapshot_is_found_and_nothing_is_published(home: Home, what:
         case "link":
             table.unlink()
             table.symlink_to("prevalence.parquet")
-    before = sorted(os.listdir(home.publications))
+    before = sorted(home.publications.iterdir())
     with pytest.raises(ReleaseRefused, match="nothing was published"):
         publish(home, 1)
-    assert sorted(os.listdir(home.publications)) == before
+    assert sorted(home.publications.iterdir()) == before
     if what != "manifest":
         with pytest.raises(SnapshotDamaged):
             verify(current(home))  # type: ignore[arg-type]
@@ -211,7 +213,7 @@ def test_a_disk_that_is_full_leaves_nothing_behind(home: Home) -> None:
     with pytest.raises(ReleaseRefused, match="No space left on device") as refusal:
         release(home, Policy.resolve(), candidates(WEEKS[0]), metadata(WEEKS[0]), page, clock=lambda: AT, step=full)
     assert "CANARY" not in str(refusal.value)
-    assert os.listdir(home.publications) == []
+    assert list(home.publications.iterdir()) == []
     assert Ledger.read(home.release_ledger).entries == ()
     publish(home)
 
@@ -222,7 +224,7 @@ def test_a_report_that_fails_publishes_nothing(home: Home) -> None:
 
     with pytest.raises(ValueError, match="no page"):
         release(home, Policy.resolve(), candidates(WEEKS[0]), metadata(WEEKS[0]), broken, clock=lambda: AT)
-    assert os.listdir(home.publications) == []
+    assert list(home.publications.iterdir()) == []
 
 
 def test_a_reader_of_the_current_release_is_undisturbed_by_the_next(home: Home) -> None:

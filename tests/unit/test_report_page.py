@@ -5,6 +5,7 @@ import hashlib
 import re
 from datetime import date
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -92,17 +93,18 @@ def test_the_content_policy_allows_the_style_sheet_and_nothing_else(page: str) -
     assert "unsafe" not in policy and "*" not in policy
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["<img src=x onerror=alert(1)>", "</svg><script>alert(1)</script>", "=cmd()|'/c calc'!A0", '"><b onclick=x>'],
-)
-def test_a_hostile_topic_name_is_only_text(tables: dict[str, pl.DataFrame], name: str) -> None:
+HOSTILE = ["<img src=x onerror=alert(1)>", "</svg><script>alert(1)</script>", "=cmd()|'/c calc'!A0", '"><b onclick=x>']
+
+
+def test_a_hostile_topic_name_is_only_text(tables: dict[str, pl.DataFrame]) -> None:
     """Topic names come from what users wrote: one that acts would run in every reader's browser."""
-    hostile = changed(tables, "topics", topic_name=pl.lit(name))
+    names = [HOSTILE[i % len(HOSTILE)] for i in range(tables["topics"].height)]
+    hostile = changed(tables, "topics", topic_name=pl.Series(names))
     parsed = Parsed(render(hostile, manifest_of(hostile)))
     assert not {tag for tag, _ in parsed.tags} & {"script", "img", "b"}
     assert not [a for _, attrs in parsed.tags for a in attrs if a.startswith("on")]
-    assert name in parsed.section_text["topics"]
+    for name in HOSTILE:
+        assert parsed.section_text["topics"].count(name) >= 2, "in the chart and in the table"
 
 
 def test_hostile_words_elsewhere_are_only_text(tables: dict[str, pl.DataFrame]) -> None:
@@ -122,19 +124,17 @@ def test_a_withheld_cell_shows_no_number(page: str, tables: dict[str, pl.DataFra
     assert all(not re.search(r"\d", "".join(row)) for row in withheld)
 
 
-@pytest.mark.parametrize(("table", "measure"), [("pushback", "rate"), ("prevalence", "share")])
-def test_a_number_left_in_a_withheld_row_is_not_shown(
-    tables: dict[str, pl.DataFrame], table: str, measure: str
-) -> None:
+def test_a_number_left_in_a_withheld_row_is_not_shown(page: str, tables: dict[str, pl.DataFrame]) -> None:
     """Should a mistake elsewhere leave a number in a withheld row, the page must not be what tells it."""
-    leaky = changed(
-        tables,
-        table,
-        **{measure: pl.when("suppressed").then(0.7777).otherwise(pl.col(measure))},
-        n_conversations=pl.when("suppressed").then(77_777).otherwise(pl.col("n_conversations")),
-    )
-    html = render(leaky, manifest_of(leaky))
-    assert html == render(tables, manifest_of(tables))
+    leaky = tables
+    for table, measure in (("pushback", "rate"), ("prevalence", "share")):
+        columns = {
+            name: pl.when("suppressed").then(number).otherwise(pl.col(name))
+            for name, number in ((measure, 0.7777), ("n_conversations", 77_777))
+        }
+        leaky = changed(leaky, table, **columns)
+    html = render(leaky, manifest_of(leaky), notice="Made by a program.")
+    assert html == page
     assert "77,777" not in html and "77.8" not in html
 
 
@@ -216,8 +216,8 @@ def test_the_latest_revision_is_shown(tables: dict[str, pl.DataFrame]) -> None:
     later = tables["sentiment"].with_columns(revision=pl.lit(1, dtype=pl.Int64), sentiment_change=pl.lit(-0.43))
     corrected = {**tables, "sentiment": pl.concat([tables["sentiment"], later], how="vertical_relaxed")}
     parsed = Parsed(render(corrected, manifest_of(corrected)))
-    tone = [row for row in parsed.rows if row and row[0] == "Coaching" and "\u22120.43" in row]
-    assert len(tone) == 1 and "+0.13" not in parsed.section_text["sentiment"]
+    tone = [row for row in parsed.rows if row and row[0] == "Coaching" and len(row) == 7]
+    assert len(tone) == 1 and tone[0][5] == "\u22120.43"
 
 
 def test_ids_are_unique_and_every_chart_is_described(weekly_page: str) -> None:
@@ -241,7 +241,7 @@ def test_tables_and_headings_can_be_read_aloud(page: str) -> None:
     names = [tag for tag, _ in parsed.tags]
     assert names.count("h1") == 1
     levels = [int(t[1]) for t in names if re.fullmatch(r"h[1-6]", t)]
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(levels))
     assert names.count("table") == names.count("caption")
     assert all("scope" in attrs for tag, attrs in parsed.tags if tag == "th")
     assert next(attrs["lang"] for tag, attrs in parsed.tags if tag == "html") == "en"

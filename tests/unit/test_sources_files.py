@@ -1,4 +1,4 @@
-"""Files: packed, cut off, damaged, huge or not what they are called; what can be read of them is, and the rest counted."""
+"""Files packed, cut off, damaged, huge or not what they are called: what can be read is, and the rest is counted."""
 
 import gzip
 import io

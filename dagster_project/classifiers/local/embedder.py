@@ -116,7 +116,9 @@ class MiniLM:
             ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
             feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
             pooled = session.run(None, feeds)[0][0].mean(axis=0, dtype=np.float32)
-            vectors[index] = pooled / max(float(np.linalg.norm(pooled)), 1e-12)
+            unit = pooled / max(float(np.linalg.norm(pooled)), 1e-12)
+            # Half precision is what a cache keeps: a vector is the same fresh and remembered.
+            vectors[index] = unit.astype(np.float16)
 
         if self.threads == 1 or len(texts) == 1:
             for index in range(len(texts)):

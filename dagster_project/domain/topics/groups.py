@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-ROOM = 2
-"""A type is cut into so many topics at most that an average one has this many times the users that it needs."""
+ROOM = 4
+"""A type is cut into so many topics at most that an average one has this many times the users that it needs.
+
+With two, most topics of real questions had no word that enough people shared, and so no name (measured)."""
 MAX_TOPICS = 40
 NEARLY_AS_GOOD = 0.95
+CHOICE_SAMPLE = 5_000
+"""Vectors, at most, on which numbers of topics are compared; the chosen number is then fitted on all."""
 _CHUNK = 65_536
 
 
@@ -56,12 +60,12 @@ def simplified_silhouette(vectors: Vectors, centres: Vectors) -> float:
 
 
 def candidate_numbers(n_fit: int, min_users: int) -> list[int]:
-    """Numbers of topics to try: none when not even two would have room; all up to 12, then in steps of a quarter.
+    """Numbers of topics to try: none when not even two would have room; all up to 20, then in steps of a quarter.
 
     n_fit: conversations to fit on, one a user. min_users: the policy's smallest topic.
     """
     most = min(MAX_TOPICS, n_fit // (ROOM * min_users))
-    numbers = [k for k in range(2, most + 1) if k <= 12]
+    numbers = [k for k in range(2, most + 1) if k <= 20]
     while numbers and numbers[-1] < most:
         numbers.append(min(most, numbers[-1] + max(1, numbers[-1] // 4)))
     return numbers

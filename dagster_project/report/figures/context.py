@@ -55,6 +55,7 @@ class Context:
         return dress(sheet.svg(), chart_id=chart_id, title=title, description=description, variant=variant)
 
     def both(self, chart_id: str, title: str, description: str, draw: Callable[[bool], Sheet]) -> tuple[str, ...]:
+        """One chart drawn for a page and for a phone."""
         return tuple(
             self.dressed(draw(narrow), f"{chart_id}-{variant}", title, description, variant)
             for narrow, variant in ((False, "wide"), (True, "narrow"))

@@ -69,7 +69,9 @@ def prevalence(ctx: Context) -> Figure | None:
 
 
 def _prevalence_cells(row: Row) -> tuple[str, ...]:
-    return (*counts(row), words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"]))
+    whole = row["category"] == "all"  # all of all: there is nothing to be unsure of
+    interval = "–" if whole else words.share_interval(row["share_low"], row["share_high"])
+    return (*counts(row), words.share(row["share"]), interval)
 
 
 def _part(n: int | None, whole: int | None) -> float | None:

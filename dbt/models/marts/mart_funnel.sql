@@ -7,14 +7,24 @@ counted as (
     semi join periods using (period_key)
 ),
 
+-- A conversation is in every step that it reaches; null where it does not.
+steps as (
+    select
+        period_key,
+        user_key,
+        weight,
+        unnest([
+            'all',
+            if(is_not_content_creation, 'not_content_creation', null),
+            if(is_affective, 'affective', null),
+            if(is_analysed, 'analysed', null)
+        ]) as step
+    from counted
+),
+
 members as (
-    select period_key, user_key, weight, 'all' as step from counted
-    union all
-    select period_key, user_key, weight, 'not_content_creation' as step from counted where is_not_content_creation
-    union all
-    select period_key, user_key, weight, 'affective' as step from counted where is_affective
-    union all
-    select period_key, user_key, weight, 'analysed' as step from counted where is_analysed
+    select * from steps
+    where step is not null
 ),
 
 grid as (

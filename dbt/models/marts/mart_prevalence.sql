@@ -11,29 +11,42 @@ conversation_types as (
     select * from {{ ref("int_conversation_types") }}
 ),
 
-types as (
+type_sets as (
     select
-        counted.*,
-        conversation_types.affective_type
+        day,
+        conversation_key,
+        list(affective_type) as types
+    from conversation_types
+    group by day, conversation_key
+),
+
+-- A conversation is in several categories; null where one does not hold.
+categories as (
+    select
+        period_key,
+        user_key,
+        weight,
+        unnest(list_concat(
+            [
+                'all',
+                if(is_unknown, 'unknown', null),
+                if(is_content_creation, 'content_creation', null),
+                if(is_affective, 'affective', null),
+                if(
+                    list_has_any(types, {{ sql_array(var("companionship_or_roleplay_types")) }}),
+                    'companionship_or_roleplay',
+                    null
+                )
+            ],
+            types
+        )) as category
     from counted
-    inner join conversation_types using (day, conversation_key)
+    left join type_sets using (day, conversation_key)
 ),
 
 members as (
-    select period_key, user_key, weight, 'all' as category from counted
-    union all
-    select period_key, user_key, weight, 'unknown' as category from counted where is_unknown
-    union all
-    select period_key, user_key, weight, 'content_creation' as category from counted where is_content_creation
-    union all
-    select period_key, user_key, weight, 'affective' as category from counted where is_affective
-    union all
-    select period_key, user_key, weight, affective_type as category from types
-    union all
-    select period_key, user_key, any_value(weight) as weight, 'companionship_or_roleplay' as category
-    from types
-    where affective_type in {{ sql_list(var("companionship_or_roleplay_types")) }}
-    group by period_key, user_key, conversation_key
+    select * from categories
+    where category is not null
 ),
 
 grid as (
@@ -51,7 +64,7 @@ estimated as (
         -- All of all is not estimated.
         if(
             category = 'all',
-            {'low': share, 'high': share},
+            struct_pack(low := share, high := share),
             wilson_interval(share, residual_square, of_conversations, of_users)
         ) as share_interval
     from cells

@@ -17,10 +17,10 @@ members as (
     select
         analysed.period_key,
         analysed.affective_type,
-        pushback.kind,
-        unnest(['any', pushback.position]) as position,
         analysed.user_key,
-        analysed.weight
+        analysed.weight,
+        pushback.kind,
+        unnest(['any', pushback.position]) as position
     from analysed
     inner join pushback using (day, conversation_key)
 ),

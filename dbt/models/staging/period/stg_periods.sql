@@ -1,7 +1,6 @@
 -- The periods that this run computes: written by storage/requests.py, so no source and nobody's asset.
 with requests as (
-    select *
-    from read_parquet('{{ env_var("CONFIDE_HOME") | replace("'", "''") | replace("[", "[[]") }}/private/requests/periods.parquet')
+    select * from read_parquet({{ home_file("private/requests/periods.parquet") }})
 )
 
 select

@@ -1,0 +1,78 @@
+"""Groups: planted ones are found, small ones join a sibling, copies count once."""
+
+import numpy as np
+import pytest
+
+from dagster_project.domain.topics.duplicates import Duplicates, signature, voices
+from dagster_project.domain.topics.groups import (
+    assign,
+    candidate_numbers,
+    merge_small,
+    unit,
+)
+from dagster_project.topics.clustering import best_clusters, spherical_kmeans
+
+
+def planted(k: int, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    centres = unit(random.normal(size=(k, 384)).astype(np.float32))
+    truth = random.integers(0, k, n)
+    return unit((centres[truth] + 0.05 * random.normal(size=(n, 384))).astype(np.float32)), truth
+
+
+@pytest.mark.parametrize("k", [2, 5, 9])
+def test_planted_groups_are_recovered_and_their_number(k: int) -> None:
+    vectors, truth = planted(k, 1500)
+    centres = best_clusters(vectors, candidate_numbers(1500, 25), seed=7)
+    assert len(centres) == k
+    labels, distance = assign(vectors, centres)
+    assert len(set(zip(labels.tolist(), truth.tolist(), strict=True))) == k
+    assert distance.min() >= -1e-6
+    assert distance.max() < 1
+
+
+def test_clustering_twice_gives_equal_bytes() -> None:
+    vectors, _ = planted(4, 400)
+    assert spherical_kmeans(vectors, 4, seed=3).tobytes() == spherical_kmeans(vectors, 4, seed=3).tobytes()
+
+
+def test_fewer_vectors_than_clusters_is_an_error() -> None:
+    with pytest.raises(ValueError, match="3 vectors"):
+        spherical_kmeans(np.eye(3, 384, dtype=np.float32), 4, seed=1)
+
+
+def test_too_few_users_leave_no_number_of_topics_to_try() -> None:
+    assert candidate_numbers(199, 25) == []
+    assert candidate_numbers(200, 25) == [2]
+    numbers = candidate_numbers(10**6, 25)
+    assert numbers[0] == 2
+    assert numbers[-1] == 40
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_small_group_joins_its_nearest_sibling_rather_than_vanish() -> None:
+    centres = unit(np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1]], dtype=np.float32))
+    members = np.repeat(centres, [50, 3, 40], axis=0)
+
+    def small(now: np.ndarray) -> list[int]:
+        sizes = np.bincount(assign(members, now)[0], minlength=len(now))
+        return [int(i) for i in sizes.argsort(kind="stable") if sizes[i] < 10]
+
+    merged = merge_small(members, centres, small)
+    assert np.bincount(assign(members, merged)[0]).tolist() == [53, 40]
+
+
+def test_a_text_with_a_word_changed_is_a_copy_and_another_text_is_not() -> None:
+    text = " ".join(f"word{c}" for c in "abcdefghijklmnopqrstuvwxyz").replace("word", "w")
+    duplicates = Duplicates()
+    first = duplicates.group(signature(text))
+    assert duplicates.group(signature(text.upper() + " 12345!!")) == first
+    assert duplicates.group(signature(text.replace("wz", "other"))) == first
+    assert duplicates.group(signature("an entirely different thing that somebody wrote about sleep")) != first
+    assert duplicates.group(signature("")) == duplicates.group(signature("123"))
+
+
+def test_one_voice_a_user_and_one_a_text() -> None:
+    users = ["heavy"] * 100 + ["a", "b", "c"]
+    groups = {i: i for i in range(100)} | {100: 200, 101: 200, 102: 300}
+    assert voices(range(103), users, groups) == [0, 100, 102]

@@ -1,0 +1,97 @@
+"""Names: shared terms alone, distinct among siblings, and a filter that has the last word."""
+
+import pytest
+
+from dagster_project.domain.topics.keyed import Keyed
+from dagster_project.domain.topics.name_filter import UNNAMED, filtered, is_allowed, plain_list
+from dagster_project.domain.topics.naming import Support, distinct_terms, names, ranked
+
+KEYED = Keyed(bytes(range(32)), "2026-W41", "coaching")
+
+
+def support(**topics: dict[str, int]) -> Support:
+    """People by topic and term; each topic has 100 people."""
+    made = Support()
+    for topic, counts in topics.items():
+        for person in range(100):
+            made.add(topic, {term for term, n in counts.items() if person < n})
+    return made
+
+
+@pytest.mark.parametrize(("n", "named"), [(24, False), (25, True), (26, True)])
+def test_a_term_needs_its_own_support_to_the_person(n: int, named: bool) -> None:
+    made = support(a={"salary": n}, b={"sleep": 60})
+    assert (ranked("a", made, 25) == ["salary"]) is named
+
+
+def test_a_pair_is_not_carried_by_its_words() -> None:
+    made = support(a={"job": 80, "search": 80, "job search": 24}, b={})
+    assert "job search" not in ranked("a", made, 25)
+
+
+def test_what_everybody_says_names_nothing() -> None:
+    made = support(a={"people": 90, "salary": 40}, b={"people": 90, "sleep": 40})
+    assert ranked("a", made, 25) == ["salary"]
+    assert names(made, {"a": 25, "b": 25}) == {"a": "Salary", "b": "Sleep"}
+
+
+def test_siblings_are_told_apart_by_further_terms() -> None:
+    common = {"job": 90, "salary": 80, "boss": 70}
+    made = support(a={**common, "office": 12}, b={**common, "contract": 12}, c={"sleep": 90}, d={"sleep": 20})
+    named = names(made, dict.fromkeys("abcd", 10))
+    assert named["a"] == "Job, salary, boss, office"
+    assert named["b"] == "Job, salary, boss, contract"
+
+
+def test_a_topic_without_a_shared_term_gets_a_neutral_name() -> None:
+    assert names(support(a={"salary": 3}, b={}), {"a": 25, "b": 25}) == {"a": UNNAMED, "b": UNNAMED}
+
+
+def test_a_word_is_not_said_twice() -> None:
+    assert distinct_terms(["job search", "job", "searching", "salary"]) == ["job search", "salary"]
+
+
+@pytest.mark.parametrize(
+    "proposed",
+    [
+        "Call me at a@b.com",
+        "See https example",
+        "see www example",
+        "Visit http://x.y",
+        "Number 5551",
+        "One two three four five six seven eight nine ten eleven",
+        "Divorce\u202e",
+        "Divorce\n",
+        "Div\u043erce",
+        "Divorce\x00",
+        "Zero\u200bwidth",
+        "<b>Divorce</b>",
+        "=SUM",
+        "",
+    ],
+)
+def test_the_filter_has_the_last_word(proposed: str) -> None:
+    assert filtered(proposed, ["divorce"]) == "Divorce"
+    assert filtered(proposed, []) == UNNAMED
+
+
+def test_ten_words_and_three_digits_pass() -> None:
+    assert is_allowed("One two three four five six seven eight nine ten")
+    assert is_allowed("Plan 123")
+    assert plain_list(["job search", "interview"]) == "Job search, interview"
+
+
+def test_jitter_is_above_the_minimum_keyed_and_at_most_a_fifth() -> None:
+    """At the minimum itself, k − 1 accounts of an attacker would see the one other person who used a term."""
+    values = {KEYED.jittered(25, f"topic{i}") for i in range(200)}
+    assert values == {26, 27, 28, 29, 30}
+    assert KEYED.jittered(25, "x") == KEYED.jittered(25, "x")
+    other = Keyed(bytes(32), "2026-W41", "coaching")
+    assert [KEYED.jittered(25, str(i)) for i in range(20)] != [other.jittered(25, str(i)) for i in range(20)]
+
+
+def test_ids_depend_on_members_key_and_period_but_not_on_order() -> None:
+    assert KEYED.topic_id(["a", "b"]) == KEYED.topic_id(["b", "a"])
+    assert KEYED.topic_id(["a", "b"]) != KEYED.topic_id(["a"])
+    assert KEYED.topic_id(["a"]) != Keyed(bytes(32), "2026-W41", "coaching").topic_id(["a"])
+    assert KEYED.topic_id(["a"]) != Keyed(bytes(range(32)), "2026-W42", "coaching").topic_id(["a"])

@@ -1,0 +1,76 @@
+"""What may be read out of a text: common words, never a name, an address, a number or a method."""
+
+import pytest
+
+from dagster_project.domain.topics.terms import terms
+from dagster_project.topics.vocabulary import load_vocabulary
+
+NAMES = (
+    "john mary grace mark hope faith rose dawn will frank smith johnson garcia nguyen muhammad wei priya hunter mason "
+    "paris london china turkey jordan chelsea victoria carter taylor olga ahmed mohammed sofia"
+)
+
+
+def read(text: str) -> set[str]:
+    return terms(text, load_vocabulary())
+
+
+def test_words_and_neighbouring_pairs_are_read() -> None:
+    assert {"job", "interview", "job interview"} <= read("My job interviews went badly.")
+
+
+def test_a_pair_never_spans_a_comma_a_stopword_or_a_line() -> None:
+    found = read("a husband, divorce\nwedding with salary")
+    assert {"husband", "divorce", "wedding", "salary"} <= found
+    assert not [term for term in found if " " in term]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grace@husband.com",
+        "husband.divorce@mail.com",
+        "https://husband.example/divorce",
+        "www.husband.com",
+        "husband_divorce",
+        "husband2divorce",
+        "@husband",
+        "#divorce",
+        "5551234",
+    ],
+)
+def test_nothing_inside_an_address_a_handle_or_a_number_is_a_word(text: str) -> None:
+    assert read(f"so {text} then") == set()
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_names_of_people_and_places_are_not_words(name: str) -> None:
+    assert read(f"i met {name} there") == set()
+    assert read(f"I met {name.title()} there") == set()
+
+
+def test_a_capital_inside_a_sentence_is_taken_for_a_name() -> None:
+    assert "summer" in read("last summer")
+    assert read("I told Summer that") == set()
+    assert "summer" in read("Summer came.")
+
+
+@pytest.mark.parametrize(
+    "text", ["overdose", "razor", "pills", "noose", "hanging", "gun", "commit suicide", "kill myself"]
+)
+def test_methods_of_self_harm_are_never_terms(text: str) -> None:
+    assert text not in read(f"about {text} again")
+    assert "suicide" in read("suicide of a friend")
+
+
+def test_look_alike_letters_and_direction_marks_make_no_word() -> None:
+    assert read("husb\u0430nd") == set()
+    assert read("\u202edivorce\u202c") <= {"divorce"}
+    assert read("hus\u200bband") <= {"band"}
+    assert read("ｈｕｓｂａｎｄ") == {"husband"}
+
+
+def test_every_listed_word_is_plain() -> None:
+    words = load_vocabulary().words
+    assert len(words) > 30_000
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in words)
