@@ -157,6 +157,8 @@ def release_periods(workspace: Workspace, progress: Progress, wanted: Sequence[P
     if not periods:
         return None
     outcome = Runner(workspace, progress).run_periods("release", periods)
+    if "publication" not in outcome.metadata:
+        raise RunFailed(f"run {outcome.run_ids[-1]} ended without a publication: see it in `confide ui`")
     last = outcome.metadata["publication"][-1]
     return {
         "release_id": last["release_id"],

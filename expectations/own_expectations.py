@@ -3,7 +3,8 @@
 Importing this module imports Great Expectations; only `runner.py` does, inside a function.
 """
 
-# mypy: ignore-errors  (its names are re-exported without saying so, and its decorators are untyped)
+# mypy: ignore-errors
+# Great Expectations re-exports these names without saying so, and its decorators are untyped.
 from typing import Any, Union
 
 from great_expectations.core.suite_parameters import SuiteParameterDict

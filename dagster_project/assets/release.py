@@ -34,7 +34,9 @@ def require_sound(workspace: Workspace, periods: Sequence[Period]) -> None:
         if reason := why_incomplete(workspace, period, today):
             raise NotSound(reason)
         if marks.read(period.key) != period_digest(workspace, period):
-            raise NotSound(f"the counts of {period.key} are not up to date or failed a test: run `confide release {period.key}`")
+            raise NotSound(
+                f"the counts of {period.key} are not up to date or failed a test: run `confide release {period.key}`"
+            )
 
 
 def about(workspace: Workspace, period: Period) -> PeriodMetadata:
@@ -65,7 +67,9 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         partitions_def=periods,
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[
-            dg.AssetCheckSpec(f"suite_{name}", asset=PUBLICATION, description="The rows to be written meet their suite (GX).")
+            dg.AssetCheckSpec(
+                f"suite_{name}", asset=PUBLICATION, description="The rows to be written meet their suite (GX)."
+            )
             for name in TABLES
         ],
         group_name="release",

@@ -118,7 +118,7 @@ def warehouse_assets(
 
 def _build(dbt: Any, context: dg.AssetExecutionContext, arguments: list[str]) -> Iterator[Any]:
     """Run dbt and pass its events on. Raises BuildFailed in our own words: dbt's may quote a value."""
-    invocation = dbt.cli(["build", "--quiet", *arguments], context=context, raise_on_error=False)
+    invocation = dbt.cli(["build", *arguments], context=context, raise_on_error=False)
     yield from invocation.stream()
     if not invocation.is_successful():
         failed = [

@@ -25,7 +25,7 @@ from dagster_project.report.selection import Published
 
 FIGURES = (prevalence, topics, pushback, sentiment)
 HERE = Path(__file__).parent
-MODEL_CARD = "docs/models"
+MODEL_CARD = "docs/models/local.md"
 HELP_LINE = (
     "If you or someone you know is going through a hard time or is thinking about suicide or self-harm, support is "
     "there: call your local emergency number or a crisis line in your country."
@@ -37,7 +37,7 @@ def render(
     manifest: Mapping[str, Any],
     *,
     notice: str | None = None,
-    help_line: str = HELP_LINE,
+    help_line: str | None = None,
     codebook: Codebook | None = None,
 ) -> str:
     """The report of a release as one HTML page without JavaScript and without anything to load.
@@ -45,7 +45,7 @@ def render(
     tables: the published tables by name (prevalence, funnel, topics, pushback, sentiment), as written.
     manifest: what `manifest.json` says, as far as it is known; its `files` are listed with checksums.
     notice: said at the top, e.g. that the data are synthetic. help_line: said beside figures that touch
-    self-harm. Equal input gives equal bytes. Raises ValueError when there is no published period.
+    self-harm (None: a neutral one; it cannot be left out). Equal input gives equal bytes. Raises ValueError when there is no published period.
     """
     import jinja2
 
@@ -73,7 +73,8 @@ def render(
         style=style,
         style_digest=digest,
         notice=notice,
-        help_line=help_line,
+        notice_label="Synthetic" if "synthetic" in (notice or "").lower() else "Notice",
+        help_line=help_line or HELP_LINE,
         period=period,
         period_text=words.span(period.start, period.end),
         n_periods=len(published.periods()),

@@ -22,6 +22,10 @@ def spherical_kmeans(vectors: Vectors, k: int, seed: int) -> Vectors:
         raise ValueError(f"{len(vectors)} vectors cannot make {k} clusters")
     import faiss
 
+    # One thread: the sums, and so the centres, do not depend on the machine; and threads that wait for a busy core made
+    # it nine times slower (measured: 30,000 vectors on two shared cores, 16.3 s against 1.8 s).
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
     kmeans = faiss.Kmeans(
         vectors.shape[1],
         k,
@@ -33,7 +37,10 @@ def spherical_kmeans(vectors: Vectors, k: int, seed: int) -> Vectors:
         min_points_per_centroid=1,
         max_points_per_centroid=len(vectors),
     )
-    kmeans.train(np.ascontiguousarray(vectors, dtype=np.float32))
+    try:
+        kmeans.train(np.ascontiguousarray(vectors, dtype=np.float32))
+    finally:
+        faiss.omp_set_num_threads(threads)
     return unit(np.asarray(kmeans.centroids, dtype=np.float32))
 
 

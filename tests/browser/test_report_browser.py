@@ -25,7 +25,7 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     tables = window_tables() if request.param == "window" else weekly_tables()
     manifest = manifest_of(tables, second_labeller_from=date(2026, 10, 26))
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(tables, manifest, notice="Made by a program."), encoding="utf-8")
+    path.write_text(render(tables, manifest, notice="Synthetic conversations."), encoding="utf-8")
     return path
 
 

@@ -12,11 +12,50 @@ from tests.support.worlds import days_from, small_world, write_lines
 DAYS = days_from("2026-10-05", 7)
 COMMON = ["period_kind", "period_start", "period_end", "revision"]
 TABLES = {
-    "prevalence": ["category", "n_conversations", "n_users", "share", "share_low", "share_high", "corrected_share", "corrected_low", "corrected_high"],
+    "prevalence": [
+        "category",
+        "n_conversations",
+        "n_users",
+        "share",
+        "share_low",
+        "share_high",
+        "corrected_share",
+        "corrected_low",
+        "corrected_high",
+    ],
     "funnel": ["step", "n_conversations", "n_users"],
-    "topics": ["affective_type", "topic_id", "parent_topic_id", "level", "topic_name", "n_conversations", "n_users", "share"],
-    "pushback": ["affective_type", "kind", "position", "n_conversations", "n_users", "of_conversations", "of_users", "rate", "rate_low", "rate_high"],
-    "sentiment": ["affective_type", "n_conversations", "n_users", "sentiment_start", "sentiment_end", "sentiment_change", "change_low", "change_high"],
+    "topics": [
+        "affective_type",
+        "topic_id",
+        "parent_topic_id",
+        "level",
+        "topic_name",
+        "n_conversations",
+        "n_users",
+        "share",
+    ],
+    "pushback": [
+        "affective_type",
+        "kind",
+        "position",
+        "n_conversations",
+        "n_users",
+        "of_conversations",
+        "of_users",
+        "rate",
+        "rate_low",
+        "rate_high",
+    ],
+    "sentiment": [
+        "affective_type",
+        "n_conversations",
+        "n_users",
+        "sentiment_start",
+        "sentiment_end",
+        "sentiment_change",
+        "change_low",
+        "change_high",
+    ],
 }
 
 
@@ -63,7 +102,15 @@ def test_counts_say_what_happened(said: dict[str, dict[str, object]]) -> None:
 
 
 def test_the_home_is_laid_out_as_promised_and_private(home: Path) -> None:
-    for name in ("confide.toml", "landing", "private/lake/conversations/day=2026-10-05", "warehouse/confide.duckdb", "dagster", "publications", "quarantine"):
+    for name in (
+        "confide.toml",
+        "landing",
+        "private/lake/conversations/day=2026-10-05",
+        "warehouse/confide.duckdb",
+        "dagster",
+        "publications",
+        "quarantine",
+    ):
         assert (home / name).exists(), name
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     readable = [p for p in home.rglob("*") if not p.is_symlink() and stat.S_IMODE(p.stat().st_mode) & 0o077]

@@ -27,7 +27,9 @@ mutation Launch($params: LaunchBackfillParams!) {
   }
 }
 """
-STATUS = "query Status($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
+STATUS = (
+    "query Status($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
+)
 GROUPS = """
 { assetNodes { assetKey { path } groupName partitionDefinition { type } } }
 """

@@ -13,7 +13,19 @@ from tests.support.scan import found, outside_private
 from tests.support.worlds import conversation, days_from, small_world, write_lines
 
 DAYS = days_from("2026-10-05", 7)
-WHERE = ("user_id", "conversation_id", "surface", "content", "reply", "system", "key", "role", "time", "badline", "block")
+WHERE = (
+    "user_id",
+    "conversation_id",
+    "surface",
+    "content",
+    "reply",
+    "system",
+    "key",
+    "role",
+    "time",
+    "badline",
+    "block",
+)
 NAMES = [f"Zorvane{where.replace('_', '')}" for where in WHERE]
 EMAILS = [f"{where}.quixley@canary-{where.replace('_', '')}.example" for where in WHERE]
 NUMBERS = [f"+44 7700 9{i:05d}" for i in range(len(WHERE))]

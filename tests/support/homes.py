@@ -49,7 +49,9 @@ def lake_rows(home: Path) -> dict[str, list[tuple[Any, ...]]]:
     rows: dict[str, list[tuple[Any, ...]]] = {}
     for table in sorted((home / "private" / "lake").iterdir()):
         for file in sorted(table.glob("*=*/data.parquet")):
-            rows.setdefault(f"{table.name}/{file.parent.name}", []).extend(pl.read_parquet(file, hive_partitioning=False).rows())
+            rows.setdefault(f"{table.name}/{file.parent.name}", []).extend(
+                pl.read_parquet(file, hive_partitioning=False).rows()
+            )
     return rows
 
 

@@ -37,7 +37,11 @@ def conversation(rng: random.Random, i: int, day: str, user: str | None, kind: s
     """One conversation of a kind, with `n_human` human messages and as many replies."""
     messages = []
     for turn in range(n_human):
-        text = f"{OPENERS[kind]}, number {rng.randint(100, 999)} {rng.choice('abcdefgh')}" if turn == 0 else rng.choice(FOLLOW_UPS)
+        text = (
+            f"{OPENERS[kind]}, number {rng.randint(100, 999)} {rng.choice('abcdefgh')}"
+            if turn == 0
+            else rng.choice(FOLLOW_UPS)
+        )
         messages += [{"role": "user", "content": text}, {"role": "assistant", "content": rng.choice(REPLIES)}]
     hour, minute = rng.randint(0, 23), rng.randint(0, 59)
     return {
@@ -54,7 +58,9 @@ def small_world(days: list[str], a_day: int = 60, users: int = 200, seed: int = 
     rng = random.Random(seed)
     kinds = [*OPENERS, "interpersonal", "counseling", "coaching"]
     return [
-        conversation(rng, d * a_day + i, day, f"u{rng.randrange(users)}", rng.choice(kinds), rng.choice([1, 2, 3, 6, 7]))
+        conversation(
+            rng, d * a_day + i, day, f"u{rng.randrange(users)}", rng.choice(kinds), rng.choice([1, 2, 3, 6, 7])
+        )
         for d, day in enumerate(days)
         for i in range(a_day)
     ]

@@ -1,6 +1,5 @@
 """Primary suppression at k - 1, k and k + 1 of every threshold, and what a withheld cell may look like."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -317,7 +316,7 @@ def test_grid_steps_follow_the_rounded_denominator() -> None:
     for rest in (58, 62):
         rows = candidate_rows(WEEK)
         target = rows["pushback"][5]
-        target |= rated(40, 40, rest, rest) | {"rate_low": 0.33, "rate_high": 0.47}
+        target |= rated(40, 40, rest, rest) | {"rate_low": 0.37, "rate_high": 0.43}
         published = suppress(rows, RULES)["pushback"][5]
         told.add((published["of_conversations"], published["rate"], published["rate_low"], published["rate_high"]))
-    assert told == {(100, 0.4, float(Decimal("0.3")), float(Decimal("0.5")))}
+    assert told == {(100, 0.4, 0.35, 0.45)}

@@ -38,6 +38,8 @@ def _alter(lines: list[str], how: str) -> list[str]:
             return [lines[0].replace("2026-10-05", "2026-10-06"), *lines[1:]]
         case "line dropped":
             return [*lines[:1], *lines[2:]]
+        case "first release dropped":
+            return lines[2:]
         case "first line dropped":
             return lines[1:]
         case "lines swapped":
@@ -60,6 +62,7 @@ def _alter(lines: list[str], how: str) -> list[str]:
     [
         "field changed",
         "line dropped",
+        "first release dropped",
         "first line dropped",
         "lines swapped",
         "line repeated",

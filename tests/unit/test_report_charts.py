@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from dagster_project.report import charts, page
-from dagster_project.report.charts import Estimate, Panel, Shift, Step, Topic
+from dagster_project.report.charts import Estimate, Shift, Step, Topic
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import PALETTE, dress
+from dagster_project.report.trends import Panel, trends
 
 STYLE = (Path(page.__file__).parent / "style.css").read_text(encoding="utf-8")
 
@@ -81,7 +82,7 @@ def test_every_other_chart_says_withheld_too(narrow: bool) -> None:
         charts.totals([Step("All", 100, 1.0), Step("Some", None, None)], narrow=narrow),
         charts.cells(["a", "b"], [("x", [0.1, None])], narrow=narrow),
         charts.shifts([Shift("x", None, None), Shift("y", 0.1, 0.2)], narrow=narrow),
-        charts.trends([Panel("x", [Estimate("", 0.1), Estimate("", None)])], ("a", "b"), narrow=narrow),
+        trends([Panel("x", [Estimate("", 0.1), Estimate("", None)])], ("a", "b"), narrow=narrow),
     ]
     assert all("withheld" in texts(sheet) for sheet in sheets)
 
@@ -89,8 +90,8 @@ def test_every_other_chart_says_withheld_too(narrow: bool) -> None:
 def test_a_trend_is_not_drawn_across_a_withheld_period() -> None:
     """A line through a gap would show a value that was withheld."""
     points = [Estimate("", v) for v in (0.1, 0.1, None, 0.1, 0.1)]
-    gap = charts.trends([Panel("x", points)], ("a", "b"), narrow=False)
-    whole = charts.trends([Panel("x", [points[0]] * 5)], ("a", "b"), narrow=False)
+    gap = trends([Panel("x", points)], ("a", "b"), narrow=False)
+    whole = trends([Panel("x", [points[0]] * 5)], ("a", "b"), narrow=False)
     assert shapes(gap, "accent") == shapes(whole, "accent") + 1
 
 

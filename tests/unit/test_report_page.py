@@ -14,6 +14,7 @@ import pytest
 from dagster_project.report.page import render
 from tests.support.published_tables import manifest_of, tables_of, weekly_tables, weeks, window_tables
 
+SYNTHETIC = "Synthetic conversations, made by a program."
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
@@ -58,7 +59,7 @@ def tables() -> dict[str, pl.DataFrame]:
 
 @pytest.fixture(scope="module")
 def page(tables: dict[str, pl.DataFrame]) -> str:
-    return render(tables, manifest_of(tables), notice="Made by a program.")
+    return render(tables, manifest_of(tables), notice=SYNTHETIC)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_a_number_left_in_a_withheld_row_is_not_shown(page: str, tables: dict[st
             for name, number in ((measure, 0.7777), ("n_conversations", 77_777))
         }
         leaky = changed(leaky, table, **columns)
-    html = render(leaky, manifest_of(leaky), notice="Made by a program.")
+    html = render(leaky, manifest_of(leaky), notice=SYNTHETIC)
     assert html == page
     assert "77,777" not in html and "77.8" not in html
 
@@ -145,7 +146,7 @@ def test_nothing_tells_how_many_topics_were_dropped(page: str, tables: dict[str,
     assert not [row for row in parsed.rows if row and row[0].lower() == "topics"]
     counted = manifest_of(tables)
     counted["cells"]["topics"] = {"published": 23, "withheld": 41}
-    assert render(tables, counted, notice="Made by a program.") == page
+    assert render(tables, counted, notice=SYNTHETIC) == page
 
 
 def test_a_suppressed_topic_row_does_not_appear(tables: dict[str, pl.DataFrame]) -> None:
@@ -157,13 +158,19 @@ def test_a_suppressed_topic_row_does_not_appear(tables: dict[str, pl.DataFrame])
 
 def test_equal_input_gives_equal_bytes(page: str, tables: dict[str, pl.DataFrame]) -> None:
     """A critic who renders a release again must get the page that was published, to the byte."""
-    assert render(tables, manifest_of(tables), notice="Made by a program.") == page
+    assert render(tables, manifest_of(tables), notice=SYNTHETIC) == page
 
 
 def test_the_notice_stands_before_everything(page: str) -> None:
     """Synthetic figures must never be taken for findings."""
-    assert page.index("Synthetic</strong>") < page.index("<h1>")
-    assert "Synthetic</strong>" not in render(weekly_tables(1), {})
+    assert page.index("<strong>Synthetic</strong>") < page.index(SYNTHETIC) < page.index("<h1>")
+
+
+def test_only_a_synthetic_world_is_called_synthetic(tables: dict[str, pl.DataFrame]) -> None:
+    """An operator's own notice must not disown figures about real people."""
+    html = render(tables, {}, notice="Internal use.")
+    assert "Internal use." in html and "Synthetic" not in html
+    assert 'class="notice"' not in render(tables, {})
 
 
 @pytest.mark.parametrize("manifest", [{}, {"periods": None, "policy": {}, "files": None}, {"periods": ["?"]}])

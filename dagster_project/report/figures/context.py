@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dagster_project.report import charts, words
-from dagster_project.report.charts import Estimate, Panel, Shift, Step
+from dagster_project.report.charts import Estimate, Shift, Step
 from dagster_project.report.figures.parts import Chart
 from dagster_project.report.selection import Published, Row, Shown, of_facet
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import dress
+from dagster_project.report.trends import Panel, trends
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Context:
             f"{table}-trend",
             heading,
             f"{len(periods)} periods, oldest first. {description}",
-            lambda narrow: charts.trends(panels, ends, narrow=narrow, around_zero=around_zero),
+            lambda narrow: trends(panels, ends, narrow=narrow, around_zero=around_zero),
         )
         scale = "" if around_zero else " Each panel has its own scale, from 0."
         note = f"Band: {words.INTERVAL}. A gap is a withheld period; dates are first days.{scale}"

@@ -1,5 +1,6 @@
 """Figure 2: the topics of each kind of conversation."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from dagster_project.domain.study import TALK_TYPES
@@ -10,6 +11,7 @@ from dagster_project.report.figures.parts import Chart, Figure, counts, table
 from dagster_project.report.selection import Row
 
 TOPICS_SHOWN = 8
+SELF_HARM = re.compile(r"\b(suicid\w*|self.?harm\w*|overdos\w*|die|died|dying|kill\w*)\b")
 
 
 def topics(ctx: Context) -> Figure | None:
@@ -111,5 +113,4 @@ def _lower(text: str) -> str:
 
 
 def _names_self_harm(name: str) -> bool:
-    text = name.lower()
-    return any(word in text for word in ("suicid", "self-harm", "self harm", "selfharm", "overdose", "die", "kill"))
+    return SELF_HARM.search(name.lower()) is not None

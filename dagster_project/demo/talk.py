@@ -1,0 +1,198 @@
+"""Writes talks: advice, coaching, counselling and company, turn by turn, with their truth.
+
+A talk runs along the beats of a topic: the assistant's question, the person's answer to it, the assistant's
+thought on that answer, the next question. Mood lines are laid over it by sentiment level, pushback is put in
+with what sets it off. Not here: the lines themselves (`scripts/`), rates (`study_design.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from dagster_project.demo import study_design as design
+from dagster_project.demo.bank import Banks, Beat, Event, Lines, Topic, TypeBank, Voice, choose_slots
+from dagster_project.demo.grammar import Deck, expand
+from dagster_project.demo.script import LEVELS, Script
+
+_NUMBERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+
+
+def write_talk(banks: Banks, affective_type: str, rng: Random) -> Script:
+    """One talk of a type: a topic by its size, a length, a course of mood, perhaps pushback or a second type."""
+    bank = banks.talks[affective_type]
+    topic = weighted(bank.topics, [t.size for t in bank.topics], rng)
+    n_human = weighted(list(design.HUMAN_MESSAGES), list(design.HUMAN_MESSAGES.values()), rng)
+    second = None
+    if n_human >= 5 and not topic.alone and rng.random() < design.SECOND_TYPE_RATE:
+        other = banks.talks[rng.choice([t for t in banks.talks if t != affective_type])]
+        second = (other, weighted([t for t in other.topics if not t.alone], None, rng))
+    writer = _Writer(banks, bank, topic, _levels(bank, topic, n_human, rng), rng)
+    return writer.write(second)
+
+
+def weighted[T](items: Sequence[T], weights: Sequence[float] | None, rng: Random) -> T:  # pragma: no cover
+    """One item by weight."""
+    return rng.choices(items, weights)[0]
+
+
+def _levels(bank: TypeBank, topic: Topic, n_human: int, rng: Random) -> list[str]:
+    """A sentiment level a human message: a start, a change, and noise around the line between."""
+    start = rng.gauss(design.MOOD_START[bank.affective_type] + topic.mood, design.MOOD_SPREAD)
+    change = rng.gauss(design.MOOD_CHANGE[bank.affective_type], design.CHANGE_SPREAD)
+    levels = []
+    for i in range(n_human):
+        mood = start + change * (i / max(n_human - 1, 1)) + rng.gauss(0, design.MESSAGE_SPREAD)
+        nearest = min(range(len(_NUMBERS)), key=lambda k: abs(_NUMBERS[k] - mood))
+        levels.append(LEVELS[nearest])
+    return levels
+
+
+def plan_pushback(bank: TypeBank, topic: Topic, n_human: int, rng: Random) -> dict[int, Event]:
+    """Pushback by index of the human message that it answers; most talks have none."""
+    found: dict[int, Event] = {}
+    if topic.slug == "dark_thoughts":
+        if rng.random() < design.DARK_THOUGHTS_SAFETY_RATE:
+            found[rng.randrange(n_human)] = rng.choice([e for e in bank.events if e.kind == "safety"])
+        return found
+    if rng.random() >= design.PUSHBACK_RATES[bank.affective_type]:
+        return found
+    for _ in range(2 if n_human >= 5 and rng.random() < design.SECOND_PUSHBACK_RATE else 1):
+        kinds = design.PUSHBACK_KINDS[bank.affective_type]
+        kind = rng.choices(list(kinds), list(kinds.values()))[0]
+        fitting = [e for e in bank.events if e.kind == kind and _fits(e, topic) and e not in found.values()]
+        free = [i for i in range(n_human) if i not in found]
+        if fitting and free:
+            found[rng.choice(free)] = rng.choice(fitting)
+    return found
+
+
+def _fits(event: Event, topic: Topic) -> bool:
+    return topic.slug in event.topics if event.topics else not topic.alone
+
+
+class _Writer:
+    """Writes one talk. Keeps what was said, so that no line comes twice."""
+
+    def __init__(self, banks: Banks, bank: TypeBank, topic: Topic, levels: list[str], rng: Random) -> None:
+        self._banks, self._bank, self._topic, self._levels, self._rng = banks, bank, topic, levels, rng
+        self._deck = Deck(rng)
+        self._slots = {**choose_slots(banks.common, rng), **choose_slots(topic.slots, rng)}
+        self._events = plan_pushback(bank, topic, len(levels), rng)
+        self._style = rng.choice(("warm", "warm", "brief", "plain", "points"))
+
+    def write(self, second: tuple[TypeBank, Topic] | None) -> Script:
+        n = len(self._levels)
+        script = Script(types=(self._bank.affective_type,), topics=(self._topic.slug,))
+        closing = n >= 3 and self._rng.random() < 0.8
+        beats = self._beats(n - 1 - closing)
+        turn_at = self._rng.randrange(2, n - 2) if second is not None else n
+        for i in range(n):
+            self._settle_level(i)
+            level = self._levels[i]
+            if i == 0:
+                text = self._opening(level)
+            elif i == turn_at and second is not None:
+                text = self._turn_to(*second, script, level)
+                beats = [*beats[: i - 1], *self._beats(n - i - closing)]
+            elif i == n - 1 and closing:
+                text = self._mood_line("close", level) or self._fill(beats[-1].say)
+            else:
+                text = self._answer(beats[i - 1], level)
+            if i - 1 in self._events:
+                text = f"{self._fill(self._events[i - 1].after)} {text}"
+            event = self._events.get(i)
+            if event is not None:
+                text = f"{text} {self._fill(event.trigger)}"
+            script.human(text, level)
+            ask = beats[i].ask if i < len(beats) and i + 1 < n else ()
+            tip = self._topic.first if i == 0 or i == turn_at else beats[i - 1].tip if i - 1 < len(beats) else ()
+            script.assistant(self._reply(i, level, tip, ask, event), event.kind if event else None)
+        return script
+
+    def _beats(self, wanted: int) -> list[Beat]:
+        """So many beats in the order of a talk, some of the type's own among those of the topic."""
+        shared = [] if self._topic.alone else list(self._bank.beats)
+        pool = [*self._topic.beats, *self._rng.sample(shared, k=min(len(shared), self._rng.choice((0, 1, 1, 2))))]
+        extra = [b for b in shared if b not in pool]
+        while len(pool) < wanted and extra:
+            pool.append(extra.pop())
+        chosen = pool if wanted >= len(pool) else self._rng.sample(pool, k=wanted)
+        return sorted(chosen, key=lambda b: b.at)
+
+    def _settle_level(self, i: int) -> None:
+        """What only a low mood says is not said in a good one."""
+        event = self._events.get(i)
+        if event is not None and event.low and self._levels[i] not in LEVELS[:2]:
+            self._levels[i] = "negative"
+
+    def _opening(self, level: str) -> str:
+        parts = [self._fill(self._topic.open)]
+        if self._rng.random() < 0.6:
+            parts.append(self._fill(self._topic.more))
+        if feeling := self._mood_line("feel", level):
+            parts.insert(self._rng.randint(1, len(parts)), feeling)
+        if self._rng.random() < 0.85:
+            parts.append(self._fill(self._topic.want))
+        return " ".join(parts)
+
+    def _turn_to(self, bank: TypeBank, topic: Topic, script: Script, level: str) -> str:
+        """The person turns to a matter of another type; from here on its lines are used."""
+        bridge = self._fill(self._bank.bridge)
+        self._bank, self._topic = bank, topic
+        self._slots = {**choose_slots(self._banks.common, self._rng), **choose_slots(topic.slots, self._rng)}
+        script.types += (bank.affective_type,)
+        script.topics += (topic.slug,)
+        feeling = self._mood_line("feel", level)
+        return " ".join(filter(None, (f"{bridge}.", self._fill(topic.open), feeling, self._fill(topic.want))))
+
+    def _answer(self, beat: Beat, level: str) -> str:
+        said, feeling = self._fill(beat.say), self._mood_line("feel", level)
+        if feeling and self._rng.random() < 0.2:
+            return f"{feeling} {said}"
+        return f"{said} {feeling}".strip()
+
+    def _reply(self, i: int, level: str, tip: Lines, ask: Lines, event: Event | None) -> str:
+        last = i == len(self._levels) - 1
+        if event is not None:
+            parts = [self._fill(event.reply)]
+        else:
+            parts = []
+            if self._style != "plain" or self._rng.random() < 0.4:
+                parts.append(self._fill(self._voice_lines("ack", _third(level))))
+            if last and i > 0:
+                parts.append(self._fill(self._bank.bye))
+            elif tip:
+                parts.append(self._as_points(tip) if self._style == "points" else self._fill(tip))
+            if not last and self._style == "warm" and self._rng.random() < 0.06:
+                parts.append(self._fill(self._bank.aside))
+        if not last:
+            parts.append(self._fill(ask or self._bank.wrap))
+        return " ".join(p for p in parts if p).replace(" \n", "\n")
+
+    def _as_points(self, tip: Lines) -> str:
+        """The style of some assistants: two thoughts as a list."""
+        if len(tip) < 2 or self._rng.random() < 0.6:
+            return self._fill(tip)
+        return f"\n- {self._fill(tip)}\n- {self._fill(tip)}\n"
+
+    def _mood_line(self, part: str, level: str) -> str:
+        """A line that carries the level; neutral messages need none, closings always have theirs."""
+        lines = self._voice_lines(part, level)
+        return self._fill(lines) if lines else ""
+
+    def _voice_lines(self, part: str, key: str) -> Lines:
+        own: Mapping[str, Lines] = getattr(self._topic.voice, part)
+        if self._topic.alone:
+            return own.get(key, ())
+        return self._joined(own, self._bank.voice, part, key)
+
+    @staticmethod
+    def _joined(own: Mapping[str, Lines], voice: Voice, part: str, key: str) -> Lines:
+        of_type: Mapping[str, Lines] = getattr(voice, part)
+        return own[key] if key in own else of_type.get(key, ())
+
+    def _fill(self, lines: Lines) -> str:
+        return expand(self._deck.draw(lines), self._slots, self._rng) if lines else ""
+
+
+def _third(level: str) -> str:
+    return {"very_negative": "low", "negative": "low", "neutral": "mid"}.get(level, "high")
