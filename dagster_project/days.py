@@ -108,7 +108,10 @@ def why_incomplete(workspace: Workspace, period: Period, today: date) -> str | N
         return f"{period.key} has no conversations"
     missing = [s.day for s in states if not s.built]
     if missing:
-        return f"{period.key} is incomplete: {len(missing)} of its days are not up to date, the first {missing[0]}; run `confide run`"
+        return (
+            f"{period.key} is incomplete: {len(missing)} of its days are not up to date, the first {missing[0]}; "
+            "run `confide run`"
+        )
     return None
 
 

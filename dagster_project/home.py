@@ -115,7 +115,7 @@ class Home:
             key = self.key_file.read_bytes()
         except OSError:
             raise HomeError(
-                f"the key file {self.key_file} cannot be read: restore it from backup (without it, users cannot be told apart)"
+                f"the key file {self.key_file} cannot be read: restore it from backup, users are known by it alone"
             ) from None
         if stat.S_IMODE(info.st_mode) & 0o077:
             raise HomeError(f"the key file {self.key_file} is readable by others: chmod 600 it")

@@ -8,12 +8,13 @@ point, running it again ends in the same landing. Not here: formats (`sources/`)
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from dagster_project.domain.conversations import Message
-from dagster_project.errors import ConfideError
+from dagster_project.errors import ConfideError, scrubbed
 from dagster_project.home import Home
 from dagster_project.sources import registry
 from dagster_project.sources.outcome import Parsed, Reason, Rejected
@@ -112,27 +113,23 @@ def ingest(
     pseudonyms = Pseudonyms(home.key())
     landing, now = Landing(home), now or datetime.now(UTC)
     report, step = IntakeReport(files=len(files), files_passed_over=passed_over), step or _nothing
-    try:
-        with (
-            IngestIndex(home.ingest_index, wait_seconds) as index,
-            Quarantine(home) as quarantine,
-            LandingWriter(home, landing, buffer_bytes) as writer,
-        ):
-            _catch_up(index, landing)
-            desk = _Desk(pseudonyms, index, writer, quarantine, report)
-            for path, records in _records(files, format, now, progress):
-                for record in records:
-                    desk.take(path, record)
-            names = writer.land(lambda name: step(f"landed {name}"))
-            quarantine.keep()
-            step("quarantined")
-            index.cover(names)
-            index.commit()
-            step("indexed")
-    except OSError as error:
-        raise IntakeError(f"the ingest could not be written: {error.strerror or type(error).__name__}") from None
-    except sqlite3.Error as error:
-        raise IntakeError(f"the ingest index could not be written: {error}") from None
+    with (
+        _own_words(),
+        IngestIndex(home.ingest_index, wait_seconds) as index,
+        Quarantine(home) as quarantine,
+        LandingWriter(home, landing, buffer_bytes) as writer,
+    ):
+        _catch_up(index, landing)
+        desk = _Desk(pseudonyms, index, writer, quarantine, report)
+        for path, records in _records(files, format, now, progress):
+            for record in records:
+                desk.take(path, record)
+        names = writer.land(lambda name: step(f"landed {name}"))
+        quarantine.keep()
+        step("quarantined")
+        index.cover(names)
+        index.commit()
+        step("indexed")
     report.quarantined = dict(sorted(quarantine.counts.items()))
     report.days = sorted({date.fromisoformat(name[4:14]) for name in names})
     return report
@@ -152,8 +149,11 @@ def find_files(paths: Iterable[Path]) -> tuple[list[Path], int]:
                     files.setdefault(found)
                 else:
                     passed_over += 1
-        elif path.exists():
+        elif path.is_file():
             files.setdefault(path)
+        elif path.exists():
+            # A pipe can be read once, and a file is looked at before it is read.
+            raise IntakeError(f"{path}: neither a file nor a folder; save what it gives to a file first")
         else:
             raise IntakeError(f"{path}: no such file or folder")
     return list(files), passed_over
@@ -163,6 +163,18 @@ def _walk(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(where, name) for name in sorted(names) if not name.startswith("."))
+
+
+@contextmanager
+def _own_words() -> Iterator[None]:
+    """Turn errors of disk and database into IntakeError, and any other into one that cannot carry text."""
+    with scrubbed("ingesting"):
+        try:
+            yield
+        except OSError as error:
+            raise IntakeError(f"the ingest could not be written: {error.strerror or type(error).__name__}") from None
+        except sqlite3.Error as error:
+            raise IntakeError(f"the ingest index could not be written: {error}") from None
 
 
 def _nothing(step: str) -> None:

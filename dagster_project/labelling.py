@@ -95,7 +95,7 @@ def label_frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
 def analysed_of_day(lake: Lake, day: date) -> dict[str, tuple[str, ...]]:
     """Talk types of a day's analysed conversations by key, from the screen's labels; the others are left out."""
     heads = lake.read("conversations", day).select("conversation_key", "n_human_messages")
-    n_human = {key: n for key, n in heads.iter_rows()}
+    n_human = dict(heads.iter_rows())
     rows: dict[str, list[tuple[str, str, str | None]]] = {}
     labels = lake.read("screen_labels", day).select("conversation_key", "facet", "status", "value")
     for key, facet, status, value in labels.iter_rows():

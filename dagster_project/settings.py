@@ -73,7 +73,7 @@ class ReportSettings(Section):
     """What the report says beside the numbers."""
 
     notice: str | None = None
-    help_line: str = "If you or somebody you know is struggling, local help lines are listed at findahelpline.com."
+    help_line: str | None = None
 
 
 class Settings(BaseSettings):
@@ -145,4 +145,5 @@ hour_utc = 3
 
 [report]
 # notice = "Internal"     # a line at the head of the report
+# help_line = "…"         # said beside figures that touch self-harm; there is a neutral default
 """

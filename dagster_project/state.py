@@ -123,5 +123,5 @@ def _users(workspace: Workspace) -> Finding:
     return Finding(
         "conversations have user ids",
         not users or bool(users - {NO_USER}),
-        "no conversation has one: all of them count as one person and nothing can be published; ingest logs with user_id",
+        "no conversation has one: all count as one person and nothing can be published; ingest logs with user_id",
     )

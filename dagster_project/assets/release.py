@@ -61,7 +61,7 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
             dg.AssetSpec(
                 PUBLICATION,
                 deps=[dg.AssetKey(["publish", f"publish_{name}"]) for name in TABLES],
-                description="Suppressed, rounded, checked (Great Expectations) and written as a snapshot with its report.",
+                description="Suppressed, rounded, checked and written as a snapshot with its report.",
             )
         ],
         partitions_def=periods,

@@ -59,7 +59,8 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
                     workspace.home.key(),
                 )
                 frames = {"topic_assignments": found.assignments, "topics": found.topics}
-                if all([contracts.accepts(t, f, affective_types=TALK_TYPES) for t, f in frames.items()]):
+                sound = [contracts.accepts(t, f, affective_types=TALK_TYPES) for t, f in frames.items()]
+                if all(sound):
                     for table, frame in frames.items():
                         workspace.lake.write(table, key, frame)
             assigned += found.assignments.height

@@ -1,1 +1,1 @@
-"""Asset checks: contracts (Pandera) and suites (GX), reported to Dagster as counts. They report; the release enforces."""
+"""Asset checks: what is broken, told to Dagster by count. They report; the release enforces."""

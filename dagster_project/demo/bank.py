@@ -49,7 +49,11 @@ class Voice:
 
 @dataclass(frozen=True)
 class Topic:
-    """What a talk is about. `alone`: its voice replaces that of its type instead of joining it."""
+    """What a talk is about.
+
+    size: its weight among the type's topics. mood: added to the type's. open_levels: the lowest and the highest
+    sentiment that its openings can carry. alone: it has a voice of its own, and nothing of the type's is mixed in.
+    """
 
     slug: str
     size: float
@@ -60,8 +64,9 @@ class Topic:
     first: Lines
     beats: tuple[Beat, ...]
     voice: Voice
-    mood: float = 0.0
-    alone: bool = False
+    mood: float
+    open_levels: tuple[str, str]
+    alone: bool
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,8 @@ def _voice(raw: Mapping[str, Any]) -> Voice:
     return Voice(*({k: _lines(v) for k, v in raw.get(part, {}).items()} for part in ("feel", "close", "ack")))
 
 
-def _topic(raw: Mapping[str, Any]) -> Topic:
+def _topic(raw: Mapping[str, Any], open_levels: Sequence[str]) -> Topic:
+    lowest, highest = raw.get("open_levels", open_levels)
     n = len(raw["beats"])
     return Topic(
         slug=raw["slug"],
@@ -201,6 +207,7 @@ def _topic(raw: Mapping[str, Any]) -> Topic:
         beats=tuple(_beat(b, (i + 0.5) / n) for i, b in enumerate(raw["beats"])),
         voice=_voice(raw),
         mood=raw.get("mood", 0.0),
+        open_levels=(lowest, highest),
         alone=raw.get("alone", False),
     )
 
@@ -226,7 +233,7 @@ def _type_bank(raw: Mapping[str, Any]) -> TypeBank:
         aside=_lines(raw["aside"]),
         beats=tuple(_beat(b, 0.5) for b in raw.get("beats", ())),
         events=tuple(_event(e) for e in raw["pushback"]),
-        topics=tuple(_topic(t) for t in raw["topics"]),
+        topics=tuple(_topic(t, raw.get("open_levels", ("very_negative", "very_positive"))) for t in raw["topics"]),
     )
 
 

@@ -12,6 +12,10 @@ from random import Random
 _SLOT = re.compile(r"<([a-z_]+)>")
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
 _SENTENCE_START = re.compile(r"(^|[.!?]\s+|\n(?:- |\d\. )?)([a-zà-ÿ])")
+_SPACES = re.compile(r"[ \t]+")
+_LINE_ENDS = re.compile(r" ?\n ?")
+_LOOSE_STOP = re.compile(r" ([,.!?;])")
+_LONE_I = re.compile(r"\bi\b(?=[ ,.'!?]|$)")
 _WORD = re.compile(r"[A-Za-z']+")
 _SHORT = {
     "you": "u",
@@ -42,12 +46,12 @@ def expand(template: str, slots: Mapping[str, str], rng: Random) -> str:
     Raises GrammarError on an unknown slot or unbalanced braces.
     """
     text = template
-    while _SLOT.search(text):
-        try:
+    try:
+        while "<" in text and _SLOT.search(text):
             text = _SLOT.sub(lambda m: slots[m[1]], text)
-        except KeyError as missing:
-            raise GrammarError(f"no slot {missing} for {template!r}") from None
-    while _ALTERNATIVES.search(text):
+    except KeyError as missing:
+        raise GrammarError(f"no slot {missing} for {template!r}") from None
+    while "{" in text and _ALTERNATIVES.search(text):
         text = _ALTERNATIVES.sub(lambda m: rng.choice(m[1].split("|")), text)
     if "{" in text or "}" in text:
         raise GrammarError(f"unbalanced braces in {template!r}")
@@ -56,11 +60,11 @@ def expand(template: str, slots: Mapping[str, str], rng: Random) -> str:
 
 def tidy(text: str) -> str:
     """Single spaces, none before punctuation, sentences with a capital. `\\n` in a template breaks the line."""
-    text = re.sub(r"[ \t]+", " ", text.replace("\\n", "\n")).strip()
-    text = re.sub(r" ?\n ?", "\n", text)
-    text = re.sub(r" ([,.!?;])", r"\1", text)
+    text = _SPACES.sub(" ", text.replace("\\n", "\n")).strip()
+    text = _LINE_ENDS.sub("\n", text)
+    text = _LOOSE_STOP.sub(r"\1", text)
     text = _SENTENCE_START.sub(lambda m: m[1] + m[2].upper(), text)
-    return re.sub(r"\bi\b(?=[ ,.'!?]|$)", "I", text)
+    return _LONE_I.sub("I", text)
 
 
 @dataclass(frozen=True, slots=True)

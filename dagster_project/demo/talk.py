@@ -5,12 +5,12 @@ thought on that answer, the next question. Mood lines are laid over it by sentim
 with what sets it off. Not here: the lines themselves (`scripts/`), rates (`study_design.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from random import Random
 
 from dagster_project.demo import study_design as design
-from dagster_project.demo.bank import Banks, Beat, Event, Lines, Topic, TypeBank, Voice, choose_slots
-from dagster_project.demo.grammar import Deck, expand
+from dagster_project.demo.bank import Banks, Beat, Event, Lines, Topic, TypeBank, choose_slots
+from dagster_project.demo.grammar import Deck, expand, tidy
 from dagster_project.demo.script import LEVELS, Script
 
 _NUMBERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -19,19 +19,15 @@ _NUMBERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 def write_talk(banks: Banks, affective_type: str, rng: Random) -> Script:
     """One talk of a type: a topic by its size, a length, a course of mood, perhaps pushback or a second type."""
     bank = banks.talks[affective_type]
-    topic = weighted(bank.topics, [t.size for t in bank.topics], rng)
-    n_human = weighted(list(design.HUMAN_MESSAGES), list(design.HUMAN_MESSAGES.values()), rng)
+    topic = rng.choices(bank.topics, [t.size for t in bank.topics])[0]
+    wanted = rng.choices(list(design.HUMAN_MESSAGES), list(design.HUMAN_MESSAGES.values()))[0]
+    n_human = min(wanted, len(topic.beats) + (0 if topic.alone else len(bank.beats)) + 2)
     second = None
-    if n_human >= 5 and not topic.alone and rng.random() < design.SECOND_TYPE_RATE:
+    if n_human >= 6 and not topic.alone and rng.random() < design.SECOND_TYPE_RATE:
         other = banks.talks[rng.choice([t for t in banks.talks if t != affective_type])]
-        second = (other, weighted([t for t in other.topics if not t.alone], None, rng))
+        second = (other, rng.choice([t for t in other.topics if not t.alone and t.slug != "dark_thoughts"]))
     writer = _Writer(banks, bank, topic, _levels(bank, topic, n_human, rng), rng)
     return writer.write(second)
-
-
-def weighted[T](items: Sequence[T], weights: Sequence[float] | None, rng: Random) -> T:  # pragma: no cover
-    """One item by weight."""
-    return rng.choices(items, weights)[0]
 
 
 def _levels(bank: TypeBank, topic: Topic, n_human: int, rng: Random) -> list[str]:
@@ -43,23 +39,25 @@ def _levels(bank: TypeBank, topic: Topic, n_human: int, rng: Random) -> list[str
         mood = start + change * (i / max(n_human - 1, 1)) + rng.gauss(0, design.MESSAGE_SPREAD)
         nearest = min(range(len(_NUMBERS)), key=lambda k: abs(_NUMBERS[k] - mood))
         levels.append(LEVELS[nearest])
+    lowest, highest = (LEVELS.index(level) for level in topic.open_levels)
+    levels[0] = LEVELS[min(max(LEVELS.index(levels[0]), lowest), highest)]
     return levels
 
 
-def plan_pushback(bank: TypeBank, topic: Topic, n_human: int, rng: Random) -> dict[int, Event]:
-    """Pushback by index of the human message that it answers; most talks have none."""
+def _plan_pushback(bank: TypeBank, topic: Topic, n_turns: int, rng: Random) -> dict[int, Event]:
+    """Pushback by index of the human message that it answers, among the first `n_turns`; most talks have none."""
     found: dict[int, Event] = {}
     if topic.slug == "dark_thoughts":
         if rng.random() < design.DARK_THOUGHTS_SAFETY_RATE:
-            found[rng.randrange(n_human)] = rng.choice([e for e in bank.events if e.kind == "safety"])
+            found[rng.randrange(n_turns)] = rng.choice([e for e in bank.events if e.kind == "safety"])
         return found
     if rng.random() >= design.PUSHBACK_RATES[bank.affective_type]:
         return found
-    for _ in range(2 if n_human >= 5 and rng.random() < design.SECOND_PUSHBACK_RATE else 1):
+    for _ in range(2 if n_turns >= 5 and rng.random() < design.SECOND_PUSHBACK_RATE else 1):
         kinds = design.PUSHBACK_KINDS[bank.affective_type]
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         fitting = [e for e in bank.events if e.kind == kind and _fits(e, topic) and e not in found.values()]
-        free = [i for i in range(n_human) if i not in found]
+        free = [i for i in range(n_turns) if i not in found]
         if fitting and free:
             found[rng.choice(free)] = rng.choice(fitting)
     return found
@@ -76,35 +74,34 @@ class _Writer:
         self._banks, self._bank, self._topic, self._levels, self._rng = banks, bank, topic, levels, rng
         self._deck = Deck(rng)
         self._slots = {**choose_slots(banks.common, rng), **choose_slots(topic.slots, rng)}
-        self._events = plan_pushback(bank, topic, len(levels), rng)
         self._style = rng.choice(("warm", "warm", "brief", "plain", "points"))
+        self._events: dict[int, Event] = {}
 
     def write(self, second: tuple[TypeBank, Topic] | None) -> Script:
         n = len(self._levels)
         script = Script(types=(self._bank.affective_type,), topics=(self._topic.slug,))
-        closing = n >= 3 and self._rng.random() < 0.8
+        shared = 0 if self._topic.alone else len(self._bank.beats)
+        closing = n >= 3 and (n - 1 > len(self._topic.beats) + shared or self._rng.random() < 0.8)
+        turn_at = self._rng.randrange(3, n - 2) if second is not None else n
         beats = self._beats(n - 1 - closing)
-        turn_at = self._rng.randrange(2, n - 2) if second is not None else n
+        self._events = _plan_pushback(self._bank, self._topic, min(n - closing, turn_at), self._rng)
         for i in range(n):
+            event, before = self._events.get(i), self._events.get(i - 1)
             self._settle_level(i)
             level = self._levels[i]
+            opener = self._fill(before.after) if before else ""
             if i == 0:
                 text = self._opening(level)
             elif i == turn_at and second is not None:
                 text = self._turn_to(*second, script, level)
-                beats = [*beats[: i - 1], *self._beats(n - i - closing)]
+                beats = [*beats[:i], *self._beats(n - 1 - closing - i)]
             elif i == n - 1 and closing:
-                text = self._mood_line("close", level) or self._fill(beats[-1].say)
+                text = self._mood_line("close", level)
             else:
                 text = self._answer(beats[i - 1], level)
-            if i - 1 in self._events:
-                text = f"{self._fill(self._events[i - 1].after)} {text}"
-            event = self._events.get(i)
-            if event is not None:
-                text = f"{text} {self._fill(event.trigger)}"
-            script.human(text, level)
-            ask = beats[i].ask if i < len(beats) and i + 1 < n else ()
-            tip = self._topic.first if i == 0 or i == turn_at else beats[i - 1].tip if i - 1 < len(beats) else ()
+            script.human(" ".join(filter(None, (opener, text, self._fill(event.trigger) if event else ""))), level)
+            ask = beats[i].ask if i < len(beats) and i + 1 not in (n, turn_at) else ()
+            tip = self._topic.first if i in (0, turn_at) else beats[i - 1].tip if i - 1 < len(beats) else ()
             script.assistant(self._reply(i, level, tip, ask, event), event.kind if event else None)
         return script
 
@@ -138,7 +135,7 @@ class _Writer:
         """The person turns to a matter of another type; from here on its lines are used."""
         bridge = self._fill(self._bank.bridge)
         self._bank, self._topic = bank, topic
-        self._slots = {**choose_slots(self._banks.common, self._rng), **choose_slots(topic.slots, self._rng)}
+        self._slots = {**self._slots, **choose_slots(topic.slots, self._rng)}
         script.types += (bank.affective_type,)
         script.topics += (topic.slug,)
         feeling = self._mood_line("feel", level)
@@ -166,7 +163,7 @@ class _Writer:
                 parts.append(self._fill(self._bank.aside))
         if not last:
             parts.append(self._fill(ask or self._bank.wrap))
-        return " ".join(p for p in parts if p).replace(" \n", "\n")
+        return tidy(" ".join(p for p in parts if p))
 
     def _as_points(self, tip: Lines) -> str:
         """The style of some assistants: two thoughts as a list."""
@@ -181,13 +178,7 @@ class _Writer:
 
     def _voice_lines(self, part: str, key: str) -> Lines:
         own: Mapping[str, Lines] = getattr(self._topic.voice, part)
-        if self._topic.alone:
-            return own.get(key, ())
-        return self._joined(own, self._bank.voice, part, key)
-
-    @staticmethod
-    def _joined(own: Mapping[str, Lines], voice: Voice, part: str, key: str) -> Lines:
-        of_type: Mapping[str, Lines] = getattr(voice, part)
+        of_type: Mapping[str, Lines] = {} if self._topic.alone else getattr(self._bank.voice, part)
         return own[key] if key in own else of_type.get(key, ())
 
     def _fill(self, lines: Lines) -> str:

@@ -45,7 +45,8 @@ def render(
     tables: the published tables by name (prevalence, funnel, topics, pushback, sentiment), as written.
     manifest: what `manifest.json` says, as far as it is known; its `files` are listed with checksums.
     notice: said at the top, e.g. that the data are synthetic. help_line: said beside figures that touch
-    self-harm (None: a neutral one; it cannot be left out). Equal input gives equal bytes. Raises ValueError when there is no published period.
+    self-harm (None: a neutral one; it cannot be left out). codebook: the shipped one unless given. Equal input
+    gives equal bytes. Raises ValueError when there is no published period.
     """
     import jinja2
 

@@ -199,7 +199,7 @@ def _whole_table(name: str, newest: Snapshot | None, new: pl.DataFrame) -> pl.Da
     """Everything published so far and the new rows, by period. Earlier rows keep their order and their values."""
     schema = polars_schema(TABLES[name])
     earlier = newest.read_table(name) if newest else pl.DataFrame(schema=schema)
-    whole = pl.concat([earlier, new.select(list(schema)).cast(dict(schema))])
+    whole = pl.concat([earlier, new.select(list(schema)).cast(pl.Schema(schema))])
     return whole.sort("period_start", "period_end", "revision", maintain_order=True)
 
 

@@ -19,20 +19,15 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
 from dagster_project.storage.files import private_folder, replacing
-from dagster_project.storage.lake import BY_PERIOD, TABLES, empty_arrow
+from dagster_project.storage import lake
 from dagster_project.storage.requests import requests_file, write_requests
 from dagster_project.storage.warehouse_functions import register_estimators
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt"
-PUBLISH_TABLES = (
-    "publish_prevalence",
-    "publish_funnel",
-    "publish_topics",
-    "publish_pushback",
-    "publish_sentiment",
-)
+PUBLISH_TABLES = tuple(f"publish_{name}" for name in TABLES)
 DAILY_SELECTION = "tag:daily"
 PERIOD_SELECTION = "tag:period"
 
@@ -120,10 +115,10 @@ def prepare_warehouse(home: Home) -> None:
     The globs of dbt's sources then always match, and a table that nobody has filled yet is empty, not an error. The
     files are named so that `Lake.days` does not take them for a day.
     """
-    for table in TABLES:
-        unit = "period" if table in BY_PERIOD else "day"
+    for table in lake.TABLES:
+        unit = "period" if table in lake.BY_PERIOD else "day"
         path = home.lake / table / EMPTY_PARTITION[unit] / "empty.parquet"
-        expected = empty_arrow(table)
+        expected = lake.empty_arrow(table)
         if not path.exists() or not pq.read_schema(path).equals(expected.schema):
             with replacing(path) as temporary:
                 pq.write_table(expected, temporary)

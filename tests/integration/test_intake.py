@@ -5,6 +5,7 @@ import os
 import random
 import stat
 import threading
+import traceback
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dagster_project.errors import ConfideError
 from dagster_project.home import Home, HomeError
 from dagster_project.intake import NO_USER_IDS, IntakeError, IntakeReport, ingest
 from dagster_project.sources.registry import UnknownFormatError
@@ -162,6 +164,9 @@ def test_a_path_that_is_not_there_or_an_unknown_format_starts_nothing(home: Home
     path = write_lines(home.root.parent / "a.jsonl", [record()])
     with pytest.raises(IntakeError, match=r"gone\.jsonl: no such file or folder"):
         ingest(home, [path, path.parent / "gone.jsonl"], now=NOW)
+    os.mkfifo(path.parent / "pipe")
+    with pytest.raises(IntakeError, match="pipe: neither a file nor a folder"):
+        ingest(home, [path.parent / "pipe"], now=NOW)
     with pytest.raises(UnknownFormatError, match="reads auto, confide"):
         ingest(home, [path], format="chatlog", now=NOW)
     assert Landing(home).days() == []
@@ -210,6 +215,17 @@ def test_a_full_disk_fails_without_text_and_the_next_ingest_ends_alike(home: Hom
     assert failed.value.__cause__ is None
     blocked.unlink()
     assert counts(take(home, record("c1", messages=turns("CANARY")))) == (1, 0, 0, {})
+
+
+def test_an_error_that_nobody_foresaw_carries_no_text(home: Home) -> None:
+    """What libraries say of a bad value quotes it, and the error goes into logs."""
+
+    def fails(step: str) -> None:
+        raise ValueError(f"cannot convert 'CANARY' at {step}")
+
+    with pytest.raises(ConfideError, match="ingesting: ValueError") as failed:
+        take(home, record(), step=fails)
+    assert "CANARY" not in "".join(traceback.format_exception(failed.value))
 
 
 def test_an_index_that_was_lost_is_rebuilt_from_what_landed(home: Home) -> None:

@@ -12,8 +12,11 @@ LIMITS = TopicLimits(min_users=K, min_conversations=50, max_conversations_per_us
 
 
 def names_with(folder: Path, canary: str, n_users: int, key: bytes = bytes(range(32))) -> str:
-    """All names when the first `n_users` people of a theme also write the canary in each conversation."""
-    said = crowd("career", 120) + crowd("sleep", 120)
+    """All names when the first `n_users` people of a theme also write the canary in each conversation.
+
+    Of that theme each writes one word of ten: no other term is shared by enough, so nothing outranks the canary.
+    """
+    said = crowd("career", 120) + crowd("sleep", 120, words=1)
     people = sorted({one.user for one in said if one.user.startswith("sleep")})[:n_users]
     for one in said:
         if one.user in people:
@@ -33,6 +36,11 @@ def test_what_fewer_than_the_jittered_minimum_said_never_appears(tmp_path: Path,
         named = names_with(tmp_path / str(n), SICKNESS, n_users, key)
         assert "insulin" not in named
         assert "diabetes" not in named
+
+
+def test_what_more_than_the_jittered_minimum_said_appears(tmp_path: Path) -> None:
+    """Without this the test above would pass for a program that names nothing."""
+    assert "insulin diabetes" in names_with(tmp_path, SICKNESS, 30)
 
 
 def test_what_most_people_said_appears_when_it_is_a_common_word(tmp_path: Path) -> None:
@@ -65,11 +73,14 @@ def test_names_addresses_numbers_and_orders_never_appear_though_everybody_says_t
 
 
 def test_one_account_with_many_conversations_is_one_voice_in_a_name(tmp_path: Path) -> None:
-    said = crowd("career", 120) + crowd("sleep", 120)
-    said += [Said("loud", [f"{one.texts[0]} insulin diabetes"], day=one.day) for one in crowd("sleep", 100, seed=2)]
-    built = build_period_topics(lake_of(tmp_path, said), PERIOD, embed_by_theme, LIMITS, bytes(range(32)))
-    named = " ".join(built.topics["topic_name"]).lower()
-    assert "insulin" not in named
+    """Also under a policy that counts fifty conversations of a user, the most that it may."""
+    loud = [
+        Said("loud", [f"{one.texts[0]} insulin diabetes"], day=one.day) for one in crowd("sleep", 100, seed=2, words=1)
+    ]
+    said = crowd("career", 120) + crowd("sleep", 120, words=1) + loud
+    limits = TopicLimits(min_users=K, min_conversations=50, max_conversations_per_user=50)
+    built = build_period_topics(lake_of(tmp_path, said), PERIOD, embed_by_theme, limits, bytes(range(32)))
+    assert "insulin" not in " ".join(built.topics["topic_name"]).lower()
 
 
 def test_figures_for_the_operator_hold_counts_and_names_alone(tmp_path: Path) -> None:

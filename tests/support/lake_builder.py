@@ -198,7 +198,15 @@ def random_talks(seed: int, n: int, first_day: date, n_days: int, n_users: int, 
             types = tuple(sorted(set(rng.choices(AFFECTIVE_TYPES, (6, 6, 6, 3, 1, 1), k=rng.choice((1, 1, 2))))))
         if rng.random() < 0.06:
             types = rng.choice((None, NO_LABEL))
-        events = tuple(sorted((rng.randrange(n_assistant), rng.choice(PUSHBACK_KINDS)) for _ in range(rng.choice((0, 0, 1, 3))))) if n_assistant else ()
+        events = (
+            tuple(
+                sorted(
+                    (rng.randrange(n_assistant), rng.choice(PUSHBACK_KINDS)) for _ in range(rng.choice((0, 0, 1, 3)))
+                )
+            )
+            if n_assistant
+            else ()
+        )
         levels = tuple(rng.choice((*LEVEL_IDS, *LEVEL_IDS, None)) for _ in range(n_human))
         if rng.random() < 0.7:
             levels = tuple(level or 0.0 for level in levels)

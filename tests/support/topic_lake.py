@@ -44,9 +44,9 @@ class Said:
         self.key = self.key or hashlib.sha256(f"{self.user}{self.texts}{self.day}".encode()).hexdigest()[:32]
 
 
-def sentence(theme: str, random: Random) -> str:
-    """Five words of a theme among filler: no two alike, and any two of a theme far from duplicates."""
-    said = random.sample(THEMES[theme], 5) + random.sample(FILLER, 12)
+def sentence(theme: str, random: Random, words: int = 5) -> str:
+    """Some words of a theme among filler: no two alike, and any two of a theme far from duplicates."""
+    said = random.sample(THEMES[theme], words) + random.sample(FILLER, 12)
     random.shuffle(said)
     return " ".join(said)
 
@@ -62,13 +62,13 @@ def embed_by_theme(texts: Sequence[str]) -> np.ndarray:
     return vectors
 
 
-def crowd(theme: str, n_users: int, *, each: int = 2, seed: int = 1, extra: str = "") -> list[Said]:
+def crowd(theme: str, n_users: int, *, each: int = 2, seed: int = 1, extra: str = "", words: int = 5) -> list[Said]:
     """`each` conversations of `n_users` people on one theme, over the period's days."""
     random = Random(f"{theme}{seed}")
     return [
         Said(
             user=f"{theme}-{seed}-{u}",
-            texts=[f"{sentence(theme, random)} {extra}".strip()],
+            texts=[f"{sentence(theme, random, words)} {extra}".strip()],
             day=PERIOD.start + timedelta(days=random.randrange(14)),
         )
         for u in range(n_users)

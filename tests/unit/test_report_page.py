@@ -265,6 +265,8 @@ def test_a_figure_that_touches_self_harm_has_the_help_line_beside_it(tables: dic
     line = "Call 116 123 at any hour."
     assert line in Parsed(render(tables, {}, help_line=line)).section_text["pushback"]
     assert line not in Parsed(render(tables, {}, help_line=line)).section_text["topics"]
+    harmless = changed(tables, "topics", topic_name=pl.lit("diet, skills, soldier"))
+    assert line not in Parsed(render(harmless, {}, help_line=line)).section_text["topics"]
     named = changed(tables, "topics", topic_name=pl.lit("thoughts of self-harm, night"))
     assert line in Parsed(render(named, {}, help_line=line)).section_text["topics"]
 

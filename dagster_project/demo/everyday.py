@@ -1,0 +1,56 @@
+"""Writes what is not affective: requests for content, questions, small talk; and a few in other languages.
+
+Not here: the lines (`scripts/everyday.yaml`, `scripts/creation.yaml`, `scripts/foreign.yaml`).
+"""
+
+from random import Random
+
+from dagster_project.demo.bank import Banks, choose_slots
+from dagster_project.demo.grammar import expand
+from dagster_project.demo.script import Script, Turn
+from dagster_project.domain.conversations import Role
+
+_SECOND_REQUEST_RATE = 0.22
+_MORE_RATE = 0.30
+_THANKS_RATE = 0.16
+
+
+def write_everyday(banks: Banks, content_creation: bool, rng: Random) -> Script:
+    """One request and its reply, sometimes a further wish and thanks: one to three human messages."""
+    subjects = [s for s in banks.subjects if s.content_creation is content_creation]
+    subject = rng.choices(subjects, [s.size for s in subjects])[0]
+    slots = {**choose_slots(banks.common, rng), **choose_slots(subject.slots, rng)}
+    script = Script(topics=(subject.slug,), content_creation=content_creation, scenario=subject.scenario)
+    script.human(expand(rng.choice(subject.say), slots, rng), subject.level)
+    if subject.tool is not None:
+        script.turns.append(Turn(Role.TOOL, subject.tool))
+    script.assistant(expand(rng.choice(subject.reply), slots, rng))
+    if subject.more and rng.random() < _MORE_RATE:
+        say, reply = rng.choice(subject.more)
+        script.human(expand(rng.choice(say), slots, rng), "neutral")
+        script.assistant(expand(rng.choice(reply), slots, rng))
+    elif rng.random() < _SECOND_REQUEST_RATE:
+        again = {**slots, **choose_slots(subject.slots, rng)}
+        script.human(expand(rng.choice(subject.say), again, rng), subject.level)
+        script.assistant(expand(rng.choice(subject.reply), again, rng))
+    if rng.random() < _THANKS_RATE:
+        say, reply = rng.choice(banks.thanks)
+        script.human(expand(rng.choice(say), slots, rng), "positive")
+        script.assistant(expand(rng.choice(reply), slots, rng))
+    return script
+
+
+def write_foreign(banks: Banks, rng: Random) -> Script:
+    """One of the conversations that are not in English."""
+    chosen = rng.choice(banks.foreign)
+    slots = {**choose_slots(banks.common, rng), **choose_slots(chosen.slots, rng)}
+    script = Script(
+        types=chosen.affective_types,
+        topics=(chosen.slug,) * max(len(chosen.affective_types), 1),
+        content_creation=chosen.content_creation,
+        scenario="foreign",
+    )
+    for level, say, reply in chosen.turns:
+        script.human(expand(rng.choice(say), slots, rng), level)
+        script.assistant(expand(rng.choice(reply), slots, rng))
+    return script

@@ -1,0 +1,231 @@
+"""dbt's numbers against plain Python, cell by cell, on one random world that visits every rule.
+
+The bad day: a join drops or doubles rows, and the figures look plausible.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dagster_project.codebook.loader import shipped_codebook
+from dagster_project.domain import study
+from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
+from dagster_project.domain.periods import Period, parse_period
+from dagster_project.domain.tables import TABLES
+from dagster_project.home import Home
+from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
+from tests.support import study_reference
+from tests.support.dbt_runs import build_days, build_periods, run_dbt
+from tests.support.lake_builder import CANARY, Talk, Topic, random_talks, write_talks, write_topics
+
+FIRST, LAST = date(2026, 10, 5), date(2026, 10, 18)
+PERIODS = [parse_period("2026-W41"), parse_period("2026-W42")]
+MOST = 3
+KEYS = {
+    "prevalence": ["category"],
+    "funnel": ["step"],
+    "topics": ["affective_type", "topic_id"],
+    "pushback": ["affective_type", "kind", "position"],
+    "sentiment": ["affective_type"],
+}
+# A model's columns carry these words only as names of counts or facets.
+TEXT_COLUMNS = {"content", "surface", "message", "text", "content_hash"}
+
+TALKS: list[Talk] = [
+    # Weights that are sums of powers of two: any order of adding gives the same.
+    replace(talk, weight=1.0 if i % 3 else 2.5)
+    for i, talk in enumerate(random_talks(11, 1500, FIRST, 14, 400))
+]
+
+
+def topics_of(period: Period) -> list[Topic]:
+    """Topics over two levels; assignments name conversations that do not count, too, as clustering may."""
+    keys = [t.key for t in TALKS if period.start <= t.day < period.end and "coaching" in (t.types or ())]
+    third = len(keys) // 3
+    return [
+        Topic("coaching", f"{period.key}-work", None, 0, tuple(keys[:third])),
+        Topic("coaching", f"{period.key}-exam", f"{period.key}-work", 1, tuple(keys[third : 2 * third])),
+        Topic("coaching", f"{period.key}-empty", None, 0),
+    ]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    # A name with every character that SQL, globs and formats might trip over.
+    home = Home(tmp_path_factory.mktemp("homes") / "it's [a] {home}")
+    home.create()
+    write_talks(home, TALKS)
+    for period in PERIODS:
+        write_topics(home, period.key, topics_of(period))
+    build_days(home, FIRST, LAST)
+    build_periods(home, PERIODS, MOST)
+    yield home
+
+
+@pytest.fixture(scope="module")
+def manifest(home: Home) -> dict:
+    return json.loads((home.private / "dbt" / "target" / "manifest.json").read_text())
+
+
+def rows_of(home: Home, name: str, period: Period) -> dict[tuple[str, ...], dict[str, object]]:
+    rows = read_publish_rows(home, f"publish_{name}", [period.key]).to_dicts()
+    return {tuple(row[k] for k in KEYS[name]): row for row in rows}
+
+
+@pytest.mark.parametrize("period", PERIODS, ids=lambda p: p.key)
+@pytest.mark.parametrize("name", KEYS)
+def test_every_cell_is_the_references(home: Home, name: str, period: Period) -> None:
+    """Every count, share and mean of every cell, zero cells included."""
+    counted = study_reference.counted(TALKS, period, MOST)
+    compute = getattr(study_reference, name)
+    expected = compute(counted, topics_of(period)) if name == "topics" else compute(counted)
+    got = rows_of(home, name, period)
+    assert got.keys() == expected.keys()
+    for key, numbers in expected.items():
+        for column, value in numbers.items():
+            if column in got[key]:
+                assert got[key][column] == pytest.approx(value, abs=1e-9), (name, key, column)
+        assert (got[key]["period_start"], got[key]["period_end"]) == (period.start, period.end)
+        assert (got[key]["period_key"], got[key]["period_kind"]) == (period.key, "week")
+
+
+def test_the_world_visits_every_rule(home: Home) -> None:
+    """A comparison over empty cells proves nothing."""
+    prevalence = rows_of(home, "prevalence", PERIODS[0])
+    assert all(row["n_conversations"] > 0 for row in prevalence.values())
+    assert prevalence["all",]["n_conversations"] < sum(t.day < PERIODS[0].end for t in TALKS), "the cap never bites"
+    pushback = rows_of(home, "pushback", PERIODS[0])
+    assert sum(row["n_conversations"] > 0 for row in pushback.values()) > 100
+    assert all(row["n_conversations"] > 3 for key, row in rows_of(home, "sentiment", PERIODS[0]).items())
+
+
+@pytest.mark.parametrize("category", ["affective", "coaching", "sexual_roleplay"])
+def test_intervals_are_the_estimators(home: Home, category: str) -> None:
+    """The SQL feeds the interval sums over all users, those without a hit included."""
+    counted = study_reference.counted(TALKS, PERIODS[0], MOST)
+    inside = {
+        t.key
+        for t in counted
+        if (category == "affective" and study_reference.types_of(t)) or category in study_reference.types_of(t)
+    }
+    users = sorted({t.user for t in counted})
+    hits = [sum(t.weight for t in counted if t.user == u and t.key in inside) for u in users]
+    weights = [sum(t.weight for t in counted if t.user == u) for u in users]
+    share = sum(hits) / sum(weights)
+    expected = clustered_wilson_interval(share, residual_square(hits, weights), len(counted), len(users))
+    row = rows_of(home, "prevalence", PERIODS[0])[category,]
+    assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(expected), abs=1e-8)
+
+
+def test_running_twice_gives_equal_rows(home: Home) -> None:
+    """Numbers that change without new data cannot be trusted or recomputed."""
+    keys = [p.key for p in PERIODS]
+    before = {t: read_publish_rows(home, t, keys) for t in PUBLISH_TABLES}
+    build_days(home, FIRST, LAST)
+    build_periods(home, PERIODS, MOST)
+    for table, rows in before.items():
+        assert rows.equals(read_publish_rows(home, table, keys)), table
+
+
+def test_no_text_is_in_the_warehouse(home: Home) -> None:
+    """The working database is read by more people than conversations may be."""
+    with reading(home) as connection:
+        columns = connection.execute(
+            "select table_schema, table_name, column_name from information_schema.columns"
+        ).fetchall()
+    assert {c for *_, c in columns} & TEXT_COLUMNS == set()
+    assert len({(s, t) for s, t, _ in columns}) >= 23
+    for path in [home.warehouse, *(home.private / "dbt").rglob("*"), *(home.tmp / "duckdb").rglob("*")]:
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path.name
+    assert home.warehouse.stat().st_mode & 0o077 == 0
+
+
+def test_unit_tests_of_dbt_pass(home: Home) -> None:
+    """Each ratio and threshold, on rows that fit on a hand."""
+    said = run_dbt(home, "test", "--select", "test_type:unit")
+    assert "ERROR=0" in said
+    assert "TOTAL=14" in said
+
+
+def models(manifest: dict) -> dict[str, dict]:
+    return {n["name"]: n for n in manifest["nodes"].values() if n["resource_type"] == "model"}
+
+
+def test_each_model_says_its_grain_and_tests_it(manifest: dict) -> None:
+    """A table whose grain nobody wrote down is joined wrongly sooner or later."""
+    tested = {
+        n["attached_node"].split(".")[-1]
+        for n in manifest["nodes"].values()
+        if n["resource_type"] == "test" and (n.get("test_metadata") or {}).get("name") == "unique_key"
+    }
+    for name, model in models(manifest).items():
+        assert model["description"].startswith("One row per "), name
+        assert name in tested
+        assert Path(model["patch_path"].split("://")[1]).stem == name, "its yml lies elsewhere"
+        assert all(c["description"] for c in model["columns"].values()), name
+
+
+def test_failing_rows_are_never_stored(manifest: dict) -> None:
+    """dbt can keep the rows that fail a test: values, in a table that no rule knows."""
+    assert not any(n["config"].get("store_failures") for n in manifest["nodes"].values())
+    assert {n["config"].get("store_failures_as") for n in manifest["nodes"].values()} <= {None, "ephemeral"}
+
+
+def test_publish_contracts_are_enforced_and_described(manifest: dict, home: Home) -> None:
+    """The suppressor reads these columns: one that changes its type or goes missing must fail here, not there."""
+    for table in PUBLISH_TABLES:
+        model = models(manifest)[table]
+        assert model["config"]["contract"]["enforced"]
+        rows = read_publish_rows(home, table, [])
+        assert list(rows.columns) == list(model["columns"]), table
+        assert all(c["data_type"] for c in model["columns"].values())
+
+
+def test_grids_are_those_of_the_published_tables(home: Home) -> None:
+    """A category that is published but not computed would be withheld for ever, and the other way round lost."""
+    for name, keys in KEYS.items():
+        fixed = TABLES[name].fixed
+        rows = read_publish_rows(home, f"publish_{name}", [PERIODS[0].key])
+        for key in keys:
+            if key in fixed and name != "topics":
+                assert set(rows[key]) == set(fixed[key]), (name, key)
+
+
+def test_rules_and_names_are_the_studys_and_the_codebooks() -> None:
+    """Two places that know a threshold drift apart one day."""
+    import yaml
+
+    said = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]
+    codebook = shipped_codebook()
+    assert tuple(said["affective_types"]) == study.AFFECTIVE_TYPES == codebook["affective_type"].category_ids
+    assert tuple(said["roleplay_types"]) == study.ROLEPLAY_TYPES
+    assert tuple(said["talk_types"]) == study.TALK_TYPES
+    assert tuple(said["pushback_kinds"]) == codebook["pushback"].category_ids
+    assert tuple(said["sentiment_levels"]) == tuple(study.SENTIMENT_LEVELS) == codebook["sentiment"].category_ids
+    assert {c.id: c.number for c in codebook["sentiment"].categories} == study.SENTIMENT_LEVELS
+    assert said["roleplay_min_human_messages"] == study.ROLEPLAY_MIN_HUMAN_MESSAGES
+    assert said["sentiment_min_human_messages"] == study.SENTIMENT_MIN_HUMAN_MESSAGES
+    assert said["sentiment_edge_messages"] == study.SENTIMENT_EDGE_MESSAGES
+
+
+def test_sources_are_the_lakes_tables(manifest: dict) -> None:
+    """Dagster joins dbt to its assets by these names: a source that nobody writes would be read as never filled."""
+    from dagster_project.storage import lake
+
+    sources = {(s["source_name"], s["name"]) for s in manifest["sources"].values()}
+    assert sources == {("lake", table) for table in lake.TABLES}
+
+
+def test_reading_takes_only_the_periods_asked_for(home: Home) -> None:
+    """A release of one week must not see another's rows."""
+    rows = read_publish_rows(home, "publish_funnel", ["2026-W42"])
+    assert rows["period_key"].unique().to_list() == ["2026-W42"]
+    assert isinstance(rows, pl.DataFrame)
+    with pytest.raises(KeyError):
+        read_publish_rows(home, "int_conversations", [])

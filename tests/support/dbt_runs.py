@@ -1,0 +1,37 @@
+"""Real dbt runs for tests, as production starts them: same arguments, same environment, a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from dagster_project.domain.periods import Period
+from dagster_project.home import Home
+from dagster_project.storage import warehouse
+from dagster_project.storage.requests import write_requests
+
+
+def run_dbt(home: Home, *arguments: str) -> str:
+    """Run dbt; returns what it printed. Raises AssertionError, with that, when it fails."""
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
+    with warehouse.warehouse_lock(home, timeout_seconds=300):
+        done = subprocess.run(
+            command, env={**os.environ, **warehouse.dbt_environment(home)}, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def build_days(home: Home, first: date, last: date) -> str:
+    """The daily part for the days first to last, both included."""
+    warehouse.prepare_warehouse(home)
+    arguments = warehouse.daily_arguments(first, last + timedelta(1))
+    return run_dbt(home, "build", "--select", warehouse.DAILY_SELECTION, *arguments)
+
+
+def build_periods(home: Home, periods: Sequence[Period], max_conversations_per_user: int) -> str:
+    """The period part for these periods."""
+    warehouse.prepare_warehouse(home)
+    write_requests(home, periods, max_conversations_per_user)
+    return run_dbt(home, "build", "--select", warehouse.PERIOD_SELECTION, *warehouse.period_arguments())

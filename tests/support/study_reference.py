@@ -1,0 +1,152 @@
+"""The study's numbers in plain Python, from conversations: slow, obvious, and independent of the SQL it is held against."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
+from dagster_project.domain.periods import Period
+from dagster_project.domain.study import (
+    AFFECTIVE_TYPES,
+    ROLEPLAY_TYPES,
+    TALK_TYPES,
+    counted_types,
+    position_third,
+    sentiment_change,
+)
+from tests.support.lake_builder import PUSHBACK_KINDS, Talk, Topic
+
+Numbers = dict[str, object]
+
+
+def is_known(answer: object) -> bool:
+    return answer is not None and not isinstance(answer, str)
+
+
+def types_of(talk: Talk) -> set[str]:
+    """The types that count."""
+    if talk.content_creation is not False or not is_known(talk.types):
+        return set()
+    return set(counted_types(talk.types, talk.n_human))  # type: ignore[arg-type]
+
+
+def is_analysed(talk: Talk) -> bool:
+    return bool(types_of(talk)) and not types_of(talk) & set(ROLEPLAY_TYPES)
+
+
+def counted(talks: Iterable[Talk], period: Period, most: int) -> list[Talk]:
+    """The conversations of the period that count."""
+    by_user = defaultdict(list)
+    for talk in talks:
+        if period.start <= talk.day < period.end:
+            by_user[talk.user].append(talk)
+    chosen = []
+    for of_user in by_user.values():
+        of_user.sort(key=lambda t: hashlib.md5((period.key + t.key).encode()).hexdigest())
+        chosen.extend(of_user[:most])
+    return chosen
+
+
+def cell(inside: Sequence[Talk], of: Sequence[Talk]) -> Numbers:
+    """All counts of a cell, and its share."""
+    rest = [t for t in of if t not in inside]
+    top = sorted(Counter(t.user for t in inside).values(), reverse=True)
+    weight = sum(t.weight for t in of)
+    return {
+        "n_conversations": len(inside),
+        "n_users": len({t.user for t in inside}),
+        "of_conversations": len(of),
+        "of_users": len({t.user for t in of}),
+        "rest_conversations": len(rest),
+        "rest_users": len({t.user for t in rest}),
+        "top_user_conversations": sum(top[:1]),
+        "top_two_conversations": sum(top[:2]),
+        "share": sum(t.weight for t in inside) / weight if weight else None,
+    }
+
+
+def prevalence(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
+    def unknown(talk: Talk) -> bool:
+        return talk.content_creation is not True and not (is_known(talk.content_creation) and is_known(talk.types))
+
+    company = {"companionship", *ROLEPLAY_TYPES}
+    rules = {
+        "all": lambda t: True,
+        "unknown": unknown,
+        "content_creation": lambda t: t.content_creation is True,
+        "affective": lambda t: bool(types_of(t)),
+        **{name: lambda t, name=name: name in types_of(t) for name in AFFECTIVE_TYPES},
+        "companionship_or_roleplay": lambda t: bool(types_of(t) & company),
+    }
+    return {(name,): cell([t for t in talks if rule(t)], talks) for name, rule in rules.items()}
+
+
+def funnel(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
+    rules = {
+        "all": lambda t: True,
+        "not_content_creation": lambda t: t.content_creation is False,
+        "affective": lambda t: bool(types_of(t)),
+        "analysed": is_analysed,
+    }
+    return {(name,): cell([t for t in talks if rule(t)], talks) for name, rule in rules.items()}
+
+
+def _of_type(talks: Sequence[Talk], affective_type: str) -> list[Talk]:
+    return [t for t in talks if is_analysed(t) and (affective_type == "any" or affective_type in types_of(t))]
+
+
+def pushback(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
+    def first(talk: Talk, kind: str) -> str | None:
+        turns = [turn for turn, of_kind in talk.pushback if kind in ("any", of_kind)]  # type: ignore[union-attr]
+        return position_third(min(turns), talk.n_assistant) if turns else None
+
+    cells = {}
+    for name, kind, where in product(
+        ("any", *TALK_TYPES), ("any", *PUSHBACK_KINDS), ("any", "early", "middle", "late")
+    ):
+        of = [t for t in _of_type(talks, name) if is_known(t.pushback)]
+        inside = [t for t in of if first(t, kind) is not None and where in ("any", first(t, kind))]
+        numbers = cell(inside, of)
+        numbers["rate"] = numbers.pop("share")
+        cells[name, kind, where] = numbers
+    return cells
+
+
+def sentiment(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
+    cells = {}
+    for name in ("any", *TALK_TYPES):
+        known = [(t, sentiment_change(t.sentiment)) for t in _of_type(talks, name) if is_known(t.sentiment)]  # type: ignore[arg-type]
+        edges = [(t, both) for t, both in known if both is not None]
+        top = sorted(Counter(t.user for t, _ in edges).values(), reverse=True)
+        sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for talk, (start, end) in edges:
+            sums[talk.user][0] += talk.weight * (end - start)
+            sums[talk.user][1] += talk.weight
+        weight = sum(t.weight for t, _ in edges)
+        ends = bootstrap_mean_interval(*zip(*sums.values(), strict=True)) if edges else (None, None)
+        cells[(name,)] = {
+            "n_conversations": len(edges),
+            "n_users": len(sums),
+            "top_user_conversations": sum(top[:1]),
+            "top_two_conversations": sum(top[:2]),
+            "sentiment_start": sum(t.weight * s for t, (s, _) in edges) / weight if edges else None,
+            "sentiment_end": sum(t.weight * e for t, (_, e) in edges) / weight if edges else None,
+            "sentiment_change": sum(t.weight * (e - s) for t, (s, e) in edges) / weight if edges else None,
+            "change_low": ends[0],
+            "change_high": ends[1],
+        }
+    return cells
+
+
+def topics(talks: Sequence[Talk], found: Sequence[Topic]) -> dict[tuple[str, ...], Numbers]:
+    below = {
+        topic.topic_id: {topic.topic_id, *(t.topic_id for t in found if t.parent == topic.topic_id)} for topic in found
+    }
+    keys = {topic.topic_id: set(topic.talks) for topic in found}
+    cells = {}
+    for topic in found:
+        of = _of_type(talks, topic.affective_type)
+        held = set().union(*(keys[i] for i in below[topic.topic_id]))
+        cells[topic.affective_type, topic.topic_id] = cell([t for t in of if t.key in held], of)
+    return cells
