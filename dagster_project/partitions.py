@@ -9,7 +9,8 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-PERIODS = dg.DynamicPartitionsDefinition(name="periods")
+PERIODS_NAME = "periods"
+PERIODS = dg.DynamicPartitionsDefinition(name=PERIODS_NAME)
 """Release periods by key. Dynamic, because a study window is chosen, not found in a calendar."""
 
 DAYS_AHEAD = 2

@@ -29,7 +29,11 @@ Clock = Callable[[], datetime]
 
 
 class GateFailed(ReleaseRefused):
-    """Rows about to be published do not meet their suite; nothing was published."""
+    """Rows about to be published do not meet their suite; nothing was published. `tables`: those that failed."""
+
+    def __init__(self, message: str, tables: frozenset[str]) -> None:
+        super().__init__(message)
+        self.tables = tables
 
 
 @dataclass(frozen=True)
@@ -162,15 +166,19 @@ def gate(frames: Mapping[str, pl.DataFrame], policy: Policy) -> None:
     """
     from expectations.runner import SuiteError, check
 
-    failed = []
+    failed: dict[str, list[str]] = {}
     for name, frame in frames.items():
         try:
             outcomes = check(name, frame, policy.suite_parameters(TABLES[name]))
         except SuiteError as error:
-            raise GateFailed(f"{error}; nothing was published") from None
-        failed += [f"{name}: {outcome}" for outcome in outcomes if not outcome.passed]
+            raise GateFailed(f"{error}; nothing was published", frozenset({name})) from None
+        if refused := [f"{name}: {outcome}" for outcome in outcomes if not outcome.passed]:
+            failed[name] = refused
     if failed:
-        raise GateFailed(f"the gate refused {len(failed)} expectation(s), nothing was published: {'; '.join(failed)}")
+        told = [words for refused in failed.values() for words in refused]
+        raise GateFailed(
+            f"the gate refused {len(told)} expectation(s), nothing was published: {'; '.join(told)}", frozenset(failed)
+        )
 
 
 def published_frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[Period]) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from dagster_project.days import day_states, releasable, why_incomplete
 from dagster_project.domain.periods import Period, periods_covering
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
-from dagster_project.partitions import PERIODS, day_ranges, key_ranges
+from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
 from dagster_project.sensors import range_tags
 from dagster_project.workspace import Workspace
 
@@ -69,8 +69,8 @@ class Runner:
         if not keys:
             return outcome
         with instance_of(self.workspace.home) as instance:
-            instance.add_dynamic_partitions(PERIODS.name or "", keys)
-            known = instance.get_dynamic_partitions(PERIODS.name or "")
+            instance.add_dynamic_partitions(PERIODS_NAME, keys)
+            known = instance.get_dynamic_partitions(PERIODS_NAME)
         for first, last in key_ranges(known, keys):
             self._run(job, first, last, outcome)
         return outcome

@@ -13,7 +13,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from dagster_project.assets.context import ConfideHome
 from dagster_project.days import day_states, releasable
 from dagster_project.jobs import DAILY, RELEASE
-from dagster_project.partitions import PERIODS, day_ranges, key_ranges
+from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
@@ -58,8 +58,8 @@ def release_sensor(enabled: bool) -> dg.SensorDefinition:
         wanted = [p.key for p in releasable(workspace, datetime.now(UTC).date())]
         if not wanted:
             return
-        context.instance.add_dynamic_partitions(PERIODS.name, wanted)
-        known = context.instance.get_dynamic_partitions(PERIODS.name)
+        context.instance.add_dynamic_partitions(PERIODS_NAME, wanted)
+        known = context.instance.get_dynamic_partitions(PERIODS_NAME)
         for first, last in key_ranges(known, wanted):
             yield dg.RunRequest(run_key=f"release:{first}:{last}", tags=range_tags(first, last))
 

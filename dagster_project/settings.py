@@ -60,6 +60,7 @@ class ScheduleSettings(Section):
     """The daily schedule: yesterday's day, at this hour."""
 
     enabled: bool = False
+    release: bool = False
     hour_utc: int = Field(default=3, ge=0, le=23)
 
 
@@ -142,6 +143,7 @@ profile = "default"       # default: cells of at least 10 users and 15 conversat
 [schedule]
 enabled = false           # true: every day, yesterday is ingested, labelled and counted
 hour_utc = 3
+release = false           # true: complete periods are released without being asked for
 
 [report]
 # notice = "Internal"     # a line at the head of the report

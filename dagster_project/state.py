@@ -92,9 +92,9 @@ def _tried(what: str, attempt: Callable[[], Any]) -> Finding:
 
 def _verified(home: Home) -> None:
     from dagster_project.storage.published import current, verify
-    from dagster_project.storage.release_ledger import ReleaseLedger
+    from dagster_project.storage.release_ledger import Ledger
 
-    ReleaseLedger(home).verify()
+    Ledger.read(home.release_ledger)
     if snapshot := current(home):
         verify(snapshot)
 

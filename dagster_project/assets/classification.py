@@ -73,7 +73,7 @@ def label_stage(
     )
 
 
-def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:  # type: ignore[type-arg]
+def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """The two labelling stages, a file each a day."""
     shared: dict[str, Any] = {
         "partitions_def": days,

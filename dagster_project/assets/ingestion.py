@@ -18,7 +18,7 @@ CONVERSATIONS = dg.AssetKey(["lake", "conversations"])
 MESSAGES = dg.AssetKey(["lake", "messages"])
 
 
-def ingestion_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:  # type: ignore[type-arg]
+def ingestion_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """The two tables that everything starts from, a file each a day."""
 
     @dg.multi_asset(

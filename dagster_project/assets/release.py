@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from dagster_project.assets.context import ConfideHome
 from dagster_project.days import Marks, instrument, period_digest, why_incomplete
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
-from dagster_project.release import PeriodMetadata, release
+from dagster_project.release import GateFailed, PeriodMetadata, release
 from dagster_project.report.page import render
 from dagster_project.storage.warehouse import read_publish_rows
 from dagster_project.workspace import Workspace
@@ -53,7 +54,19 @@ def about(workspace: Workspace, period: Period) -> PeriodMetadata:
     )
 
 
-def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:  # type: ignore[type-arg]
+def candidates(workspace: Workspace, periods: Sequence[Period]) -> dict[str, pl.DataFrame]:
+    """The publish layer's rows of some periods, by table: exact, for the suppressor alone."""
+    keys = [p.key for p in periods]
+    return {name: read_publish_rows(workspace.home, f"publish_{name}", keys) for name in TABLES}
+
+
+def suite_results(failed: frozenset[str]) -> Iterator[dg.AssetCheckResult]:
+    """How the rows to be written met their suites, for the UI."""
+    for name in TABLES:
+        yield dg.AssetCheckResult(passed=name not in failed, asset_key=PUBLICATION, check_name=f"suite_{name}")
+
+
+def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """The publication: one immutable snapshot a run, holding everything published so far."""
 
     @dg.multi_asset(
@@ -78,23 +91,25 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
     def publish_periods(context: dg.AssetExecutionContext, confide: ConfideHome) -> Iterator[Any]:
         workspace = confide.open()
         wanted = [parse_period(key) for key in context.partition_keys]
-        with scrubbed(f"releasing {', '.join(context.partition_keys)}"):
-            require_sound(workspace, wanted)
-            keys = [p.key for p in wanted]
-            result = release(
-                workspace.home,
-                workspace.policy,
-                {name: read_publish_rows(workspace.home, f"publish_{name}", keys) for name in TABLES},
-                [about(workspace, p) for p in wanted],
-                lambda tables, manifest: render(
-                    dict(tables),
-                    dict(manifest),
-                    notice=workspace.settings.report.notice,
-                    help_line=workspace.settings.report.help_line,
-                ),
-            )
-        for name in TABLES:
-            yield dg.AssetCheckResult(passed=True, asset_key=PUBLICATION, check_name=f"suite_{name}")
+        try:
+            with scrubbed(f"releasing {', '.join(context.partition_keys)}"):
+                require_sound(workspace, wanted)
+                result = release(
+                    workspace.home,
+                    workspace.policy,
+                    candidates(workspace, wanted),
+                    [about(workspace, p) for p in wanted],
+                    lambda tables, manifest: render(
+                        tables,
+                        manifest,
+                        notice=workspace.settings.report.notice,
+                        help_line=workspace.settings.report.help_line,
+                    ),
+                )
+        except GateFailed as failed:
+            yield from suite_results(failed.tables)
+            raise
+        yield from suite_results(frozenset())
         yield dg.MaterializeResult(
             PUBLICATION,
             metadata={

@@ -17,7 +17,7 @@ ASSIGNMENTS = dg.AssetKey(["lake", "topic_assignments"])
 TOPICS = dg.AssetKey(["lake", "topics"])
 
 
-def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:  # type: ignore[type-arg]
+def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Topics of each affective type, found anew for each release period."""
     whole = [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in (CONVERSATIONS, MESSAGES, SCREEN)]
 

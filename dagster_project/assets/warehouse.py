@@ -33,8 +33,8 @@ class BuildFailed(ConfideError):
 
 def warehouse_assets(
     manifest: Path,
-    days: dg.PartitionsDefinition,  # type: ignore[type-arg]
-    periods: dg.PartitionsDefinition,  # type: ignore[type-arg]
+    days: dg.PartitionsDefinition,
+    periods: dg.PartitionsDefinition,
 ) -> list[dg.AssetsDefinition]:
     """The dbt project: staging and intermediate models a day at a time, marts and publish a period at a time."""
     from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets

@@ -27,7 +27,7 @@ app = typer.Typer(
     name="confide",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Measure what people bring to an AI assistant, on your own chat logs; publish nothing that points at a person.",
+    help="Measure what people bring to an AI assistant, on your own logs; publish nothing that points at a person.",
 )
 
 

@@ -90,7 +90,7 @@ class Lake:
         Equal frames give equal bytes. Raises polars' SchemaError where a column is missing.
         """
         schema = TABLES[table]
-        arrow = frame.select(list(schema)).cast(dict(schema)).to_arrow(compat_level=pl.CompatLevel.oldest())
+        arrow = frame.select(list(schema)).cast(pl.Schema(schema)).to_arrow(compat_level=pl.CompatLevel.oldest())
         kept = {f"confide.{k}".encode(): v.encode() for k, v in sorted((about or {}).items())}
         arrow = arrow.replace_schema_metadata(kept)
         with replacing(self.path(table, partition)) as temporary:

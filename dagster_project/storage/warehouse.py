@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 
 from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
-from dagster_project.storage.files import private_folder, replacing
 from dagster_project.storage import lake
+from dagster_project.storage.files import private_folder, replacing
 from dagster_project.storage.requests import requests_file, write_requests
 from dagster_project.storage.warehouse_functions import register_estimators
 
@@ -102,11 +102,11 @@ def read_publish_rows(home: Home, table: str, period_keys: Sequence[str]) -> pl.
     if table not in PUBLISH_TABLES:
         raise KeyError(table)
     with reading(home) as connection:
-        rows = connection.execute(
+        rows: pl.DataFrame = connection.execute(
             f"select * from publish.{table} where period_key in (select unnest(?::varchar[])) order by all",
             [list(period_keys)],
-        )
-        return rows.pl()
+        ).pl()
+        return rows
 
 
 def prepare_warehouse(home: Home) -> None:

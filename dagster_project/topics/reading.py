@@ -13,9 +13,10 @@ import polars as pl
 
 from dagster_project.domain.conversations import Role
 from dagster_project.domain.periods import Period
-from dagster_project.domain.selection import analysed_types, counted_conversations
+from dagster_project.domain.selection import counted_conversations
 from dagster_project.domain.topics.duplicates import Signature, signature
 from dagster_project.domain.topics.groups import Vectors
+from dagster_project.labelling import analysed_of_day
 from dagster_project.storage.lake import Lake
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -55,25 +56,16 @@ def _brought(lake: Lake, day: date, keys: Collection[str]) -> dict[str, str]:
     return {key: text for key, text in human.iter_rows() if text and text.strip()}
 
 
-def _types_of_day(lake: Lake, day: date, n_human: dict[str, int]) -> dict[str, tuple[str, ...]]:
-    """Talk types of the day's analysed conversations."""
-    rows: dict[str, list[tuple[str, str, str | None]]] = {}
-    for key, *row in lake.read("screen_labels", day).select("conversation_key", "facet", "status", "value").iter_rows():
-        rows.setdefault(key, []).append((row[0], row[1], row[2]))
-    found = {key: analysed_types(rows[key], n_human[key]) for key in sorted(rows.keys() & n_human.keys())}
-    return {key: types for key, types in found.items() if types}
-
-
 def read_analysed(lake: Lake, period: Period, embed: Embed, per_user: int) -> Analysed:
     """The period's analysed conversations that hold any words of the person, with their vectors."""
-    columns = ("conversation_key", "user_key", "n_human_messages")
+    columns = ("conversation_key", "user_key")
     days = {day: lake.read("conversations", day).select(columns) for day in period.days}
-    users = {key: user for frame in days.values() for key, user, _ in frame.iter_rows()}
+    users = {key: user for frame in days.values() for key, user in frame.iter_rows()}
     counted = counted_conversations(period.key, users, per_user)
     found = Analysed()
     vectors: list[Vectors] = []
     for day, frame in days.items():
-        types = _types_of_day(lake, day, {key: n for key, _, n in frame.iter_rows()}) if len(frame) else {}
+        types = analysed_of_day(lake, day) if len(frame) else {}
         texts = _brought(lake, day, types) if types else {}
         if not texts:
             continue

@@ -1,4 +1,4 @@
-"""Small lakes for the warehouse's tests: conversations as a test thinks of them, written as ingestion and labelling would.
+"""Small lakes for the warehouse's tests: conversations as a test thinks of them, written as production would.
 
 No text but a marker that must never reach the warehouse.
 """
@@ -35,10 +35,10 @@ class Talk:
     user: str
     day: date
     turns: str = "ua"
-    content_creation: bool | None | str = False
-    types: tuple[str, ...] | None | str = ()
-    pushback: tuple[tuple[int, str], ...] | None | str = NO_LABEL
-    sentiment: tuple[float | None, ...] | None | str = NO_LABEL
+    content_creation: bool | str | None = False
+    types: tuple[str, ...] | str | None = ()
+    pushback: tuple[tuple[int, str], ...] | str | None = NO_LABEL
+    sentiment: tuple[float | None, ...] | str | None = NO_LABEL
     weight: float = 1.0
 
     @property
@@ -193,20 +193,13 @@ def random_talks(seed: int, n: int, first_day: date, n_days: int, n_users: int, 
     for i in range(n):
         turns = "".join(rng.choice(("ua", "ua", "ua", "u", "uaa", "sua", "uta")) for _ in range(rng.randint(1, 10)))
         n_human, n_assistant = turns.count("u"), turns.count("a")
-        types: tuple[str, ...] | None | str = ()
+        types: tuple[str, ...] | str | None = ()
         if rng.random() < affective:
             types = tuple(sorted(set(rng.choices(AFFECTIVE_TYPES, (6, 6, 6, 3, 1, 1), k=rng.choice((1, 1, 2))))))
         if rng.random() < 0.06:
             types = rng.choice((None, NO_LABEL))
-        events = (
-            tuple(
-                sorted(
-                    (rng.randrange(n_assistant), rng.choice(PUSHBACK_KINDS)) for _ in range(rng.choice((0, 0, 1, 3)))
-                )
-            )
-            if n_assistant
-            else ()
-        )
+        n_events = rng.choice((0, 0, 1, 3)) if n_assistant else 0
+        events = tuple(sorted((rng.randrange(n_assistant), rng.choice(PUSHBACK_KINDS)) for _ in range(n_events)))
         levels = tuple(rng.choice((*LEVEL_IDS, *LEVEL_IDS, None)) for _ in range(n_human))
         if rng.random() < 0.7:
             levels = tuple(level or 0.0 for level in levels)

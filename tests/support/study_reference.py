@@ -1,4 +1,4 @@
-"""The study's numbers in plain Python, from conversations: slow, obvious, and independent of the SQL it is held against."""
+"""The study's numbers in plain Python: slow, obvious, and independent of the SQL that is held against them."""
 
 import hashlib
 from collections import Counter, defaultdict

@@ -1,0 +1,72 @@
+"""`confide demo`: the whole path on the synthetic world, then what was published beside what is true.
+
+Not here: the world (`demo/`), any step of the path: these are the same calls as the commands'.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+from dagster_project.cli.console import OUT, progress_bar, show
+from dagster_project.demo.compare import compare, comparison_table
+from dagster_project.demo.world import write_world
+from dagster_project.domain.periods import DAY, Period, PeriodKind
+from dagster_project.errors import ConfideError
+from dagster_project.home import Home
+from dagster_project.intake import ingest
+from dagster_project.running import release_periods, run_days_and_marts
+from dagster_project.setting_up import create_home
+from dagster_project.settings import TEMPLATE
+from dagster_project.storage.published import CURRENT
+from dagster_project.workspace import Workspace
+
+NOTICE = "Synthetic data: every conversation behind these figures was generated. Nobody said any of it."
+MARK = ".confide-demo"
+
+
+class DemoError(ConfideError):
+    """The demo cannot have the folder it was given."""
+
+
+def demonstrate(root: Path, conversations: int, seed: int) -> None:
+    """Make the demo home anew, run the path, publish one study window, print the comparison with the truth.
+
+    Raises DemoError when the folder holds something that is not a demo.
+    """
+    began = time.monotonic()
+    home = _fresh(Home(root.absolute()))
+    create_home(home, TEMPLATE.replace('# notice = "Internal"', f'notice = "{NOTICE}"'))
+    (home.root / MARK).touch()
+    OUT.print("[bold]1. A synthetic world[/bold]")
+    world = write_world(home.private / "demo", seed, conversations)
+    OUT.print(f"   {world.conversations:,} conversations of {world.users:,} invented people, some lines broken on purpose")
+    workspace = Workspace.open(home.root)
+    with progress_bar() as bar:
+        OUT.print("[bold]2. confide ingest[/bold]")
+        for file in world.files:
+            bar.start(f"Reading {file.name}", 0)
+            report = ingest(home, [file], progress=bar.reach)
+            show(report.as_json(), False)
+        OUT.print("[bold]3. confide run[/bold]")
+        show(run_days_and_marts(workspace, bar), False)
+        window = Period(world.first_day, world.last_day + DAY, PeriodKind.WINDOW)
+        OUT.print(f"[bold]4. confide release {window.key}[/bold]")
+        released = release_periods(workspace, bar, [window])
+    if released is None:
+        raise DemoError("the demo has nothing to release")
+    show(released, False)
+    OUT.print("\n[bold]5. Published against the known truth[/bold]")
+    current = home.publications / CURRENT
+    OUT.print(comparison_table(compare(current, world.truth)))
+    OUT.print(f"\nReport:   {current / 'report.html'}", soft_wrap=True)
+    OUT.print(f"Marts:    {current / 'confide.duckdb'}", soft_wrap=True)
+    OUT.print(f"The UI:   confide --home {root} ui", soft_wrap=True)
+    OUT.print(f"Took {time.monotonic() - began:.0f} s.")
+
+
+def _fresh(home: Home) -> Home:
+    if home.root.exists() and any(home.root.iterdir()):
+        if not (home.root / MARK).exists():
+            raise DemoError(f"{home.root} is not a demo's home: name an empty folder with --home")
+        shutil.rmtree(home.root)
+    return home
