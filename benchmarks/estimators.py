@@ -1,7 +1,7 @@
 """How often the intervals hold the truth, and how long they take. Run: python benchmarks/estimators.py [--runs 2000]
 
-Users resemble themselves (beta-binomial, intra-user correlation 0.25) and have 1 to 5 conversations each. Wilson's plain
-interval over conversations stands beside ours, to show what clustering costs it.
+Users resemble themselves (beta-binomial, intra-user correlation 0.25) and have 1 to 5 conversations each. Plain Wilson
+over conversations stands beside ours, to show what clustering costs it.
 """
 
 import argparse

@@ -6,6 +6,7 @@ assets do (`assets/`), what the commands print (`cli/`).
 
 import contextlib
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,12 @@ class Runner:
     def _run(self, job_name: str, first: str, last: str, outcome: Outcome) -> None:
         job = self._definitions.resolve_job_def(job_name)
         logging.getLogger("dagster").setLevel(logging.CRITICAL)
-        with instance_of(self.workspace.home) as instance:
+        # What dbt prints is not ours to show: stdout is a command's one result, and a library's words may hold values.
+        with (
+            instance_of(self.workspace.home) as instance,
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+        ):
             result = job.execute_in_process(
                 instance=instance,
                 tags=range_tags(first, last),

@@ -133,7 +133,13 @@ def screen_examples(data: Path) -> list[Example]:
             found.append(Example(row["source"], text[:80], heads, 1.0 if made else 0.7, conversation_of(row)))
         elif row["source"] in ("hh-rlhf-harmless-test", "oasst-en100") and _impersonal(text):
             found.append(Example(row["source"], text[:80], NOTHING, 0.3, conversation_of(row)))
-    prompts = sorted({r["messages"][0]["content"] for r in train_rows(data / "dev" / "pushback.jsonl.gz") if r["source"] == "xstest-v2"})
+    prompts = sorted(
+        {
+            r["messages"][0]["content"]
+            for r in train_rows(data / "dev" / "pushback.jsonl.gz")
+            if r["source"] == "xstest-v2"
+        }
+    )
     for prompt in prompts:
         asked = {"messages": [{"role": "user", "content": prompt}]}
         found.append(Example("xstest-prompts", prompt, NOTHING, 0.4, conversation_of(asked)))
@@ -148,7 +154,9 @@ def _usable(text: str) -> bool:
 def _impersonal(text: str) -> bool:
     """No talk of oneself, and no request for a piece of writing: safely neither affective nor content creation."""
     words = text.lower().replace("’", "'").split()
-    own = sum(w.strip(".,?!") in ("i", "i'm", "my", "me", "i've", "im", "we", "our", "you", "your", "lonely") for w in words)
+    own = sum(
+        w.strip(".,?!") in ("i", "i'm", "my", "me", "i've", "im", "we", "our", "you", "your", "lonely") for w in words
+    )
     return own == 0 and not any(w in ("write", "story", "poem", "song", "joke", "essay", "letter") for w in words)
 
 
@@ -190,24 +198,34 @@ def pushback_examples(data: Path) -> list[Example]:
                 found.append(Example(row["source"], turn.before[:80], {"any": 0}, 0.3, turn=turn))
     for example in _chitchat(data, 300):
         for turn in turns(example.conversation)[:2] if example.conversation else ():
-            found.append(Example(example.source, example.group, {"any": 0}, 0.2, turn=turn))
+            found.append(Example(example.source, example.group, {"any": 0}, 0.5, turn=turn))
     return [e for e in found if e.turn and _usable(e.turn.text)]
 
 
-GO_POSITIVE = frozenset("amusement excitement joy love desire optimism caring pride admiration gratitude relief approval".split())
-GO_NEGATIVE = frozenset(
-    "fear nervousness remorse embarrassment disappointment sadness grief disgust anger annoyance disapproval".split()
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GO_POSITIVE = _words("amusement excitement joy love desire optimism caring pride admiration gratitude relief approval")
+GO_NEGATIVE = _words(
+    "fear nervousness remorse embarrassment disappointment sadness grief disgust anger annoyance disapproval"
 )
-GO_STRONG = frozenset("excitement love joy grief anger fear disgust".split())
-GO_MILD = frozenset(
-    "optimism approval caring admiration amusement annoyance disapproval disappointment nervousness embarrassment".split()
+GO_STRONG = _words("excitement love joy grief anger fear disgust")
+GO_MILD = _words(
+    "optimism approval caring admiration amusement annoyance disapproval disappointment nervousness embarrassment"
 )
 
 
 def sentiment_examples(data: Path) -> list[Example]:
     """Messages: valence in three, and strong or not within the negative and the positive."""
     found = [
-        Example("own", row["conversation_id"], _level_heads(row["labels"]["sentiment"][0]), 6.0, text=row["messages"][0]["content"])
+        Example(
+            "own",
+            row["conversation_id"],
+            _level_heads(row["labels"]["sentiment"][0]),
+            6.0,
+            text=row["messages"][0]["content"],
+        )
         for row in own_rows("sentiment")
     ]
     names = (data / "goemotions" / "emotions.txt").read_text().split()
@@ -217,7 +235,15 @@ def sentiment_examples(data: Path) -> list[Example]:
                 text, codes, row_id = line.rstrip("\n").split("\t")
                 heads = _emotion_heads({names[int(c)] for c in codes.split(",")})
                 if heads:
-                    found.append(Example("goemotions", row_id, heads, 1.0, text=text.replace("[NAME]", "Alex").replace("[RELIGION]", "religion")))
+                    found.append(
+                        Example(
+                            "goemotions",
+                            row_id,
+                            heads,
+                            1.0,
+                            text=text.replace("[NAME]", "Alex").replace("[RELIGION]", "religion"),
+                        )
+                    )
     return [e for e in found if is_readable(e.text)]
 
 

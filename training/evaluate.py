@@ -9,7 +9,7 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from dagster_project.classifiers.local.heads import ARRAYS, SHIPPED
 from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.domain.labels import Answer
 from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS, sentiment_change
-from training.data import WEAK, Example, Row, conversation_of, evaluation_rows, pushback_examples, screen_examples
+from training.data import WEAK, Example, Row, conversation_of, evaluation_rows
 from training.fit import Fitted, fit_group
 from training.measures import binary, expected_calibration_error, macro_f1, spearman
-from training.train import EXAMPLES, HEADS, REGULARISATION, TABLES, CachedVectors, train
+from training.train import HEADS, REGULARISATION, TABLES, CachedVectors, train
 
 Figures = dict[str, Any]
 
@@ -33,7 +33,9 @@ def probabilities(fit: Fitted) -> np.ndarray:
     return 1 / (1 + np.exp(-(fit.heads.slope * fit.margins + fit.heads.intercept)))
 
 
-def screen_figures(examples: Sequence[Example], p: np.ndarray, threshold: np.ndarray, sources: Sequence[str]) -> Figures:
+def screen_figures(
+    examples: Sequence[Example], p: np.ndarray, threshold: np.ndarray, sources: Sequence[str]
+) -> Figures:
     """By source: affective or not, content creation, types found; then each type over the sources with human labels."""
     said = p >= threshold
     true = np.array([[e.labels.get(h, 0) for h in HEADS["screen"]] for e in examples])
@@ -98,13 +100,15 @@ def sentiment_figures(examples: Sequence[Example], fit: Fitted, source: str) -> 
 
 
 def left_out(
-    group: str, examples: Sequence[Example], vectors: CachedVectors, out: Callable[[Example], bool]
+    group: str, examples: Sequence[Example], vectors: CachedVectors, source: str
 ) -> tuple[list[Example], np.ndarray, Fitted]:
-    """Fit on the examples not left out; probabilities for those left out."""
-    rest = [e for e in examples if not out(e)]
-    tested = [e for e in examples if out(e)]
+    """Fit on the other sources; the source's examples, their probabilities, and the fit."""
+    rest = [e for e in examples if e.source != source]
+    tested = [e for e in examples if e.source == source]
     table = TABLES[group](rest + tested, vectors)
-    fit = fit_group(HEADS[group], rest, type(table)(table.matrix[: len(rest)], table.idf, table.n_dense), REGULARISATION[group])
+    fit = fit_group(
+        HEADS[group], rest, type(table)(table.matrix[: len(rest)], table.idf, table.n_dense), REGULARISATION[group]
+    )
     beta = np.vstack([fit.heads.grams, fit.heads.dense])
     margins = table.matrix[len(rest) :] @ beta + fit.heads.bias
     return tested, 1 / (1 + np.exp(-(fit.heads.slope * margins + fit.heads.intercept))), fit
@@ -189,12 +193,18 @@ def evaluate(data: Path, cache: Path | None) -> Figures:
     sources = sorted({e.source for e in examples})
     figures["in_source"]["screen"] = screen_figures(examples, probabilities(fit), fit.heads.threshold, sources)
     for source in ("own", "counsel-chat", "arena-hard-v2", "byu-chitchat"):
-        tested, p, rest = left_out("screen", examples, vectors, lambda e, s=source: e.source == s)
-        figures["left_out"].setdefault("screen", {})[source] = screen_figures(tested, p, rest.heads.threshold, [source])["by_source"][source]
+        tested, p, rest = left_out("screen", examples, vectors, source)
+        figures["left_out"].setdefault("screen", {})[source] = screen_figures(
+            tested, p, rest.heads.threshold, [source]
+        )["by_source"][source]
     examples, fit = fitted["pushback"]
-    figures["in_source"]["pushback"] = {s: pushback_figures(examples, fit, s) for s in sorted({e.source for e in examples})}
-    tested, p, rest = left_out("pushback", examples, vectors, lambda e: e.source == "xstest-v2")
-    figures["left_out"]["pushback"] = {"xstest-v2": binary(p[:, 0] >= rest.heads.threshold[0], [e.labels["any"] for e in tested])}
+    figures["in_source"]["pushback"] = {
+        s: pushback_figures(examples, fit, s) for s in sorted({e.source for e in examples})
+    }
+    tested, p, rest = left_out("pushback", examples, vectors, "xstest-v2")
+    figures["left_out"]["pushback"] = {
+        "xstest-v2": binary(p[:, 0] >= rest.heads.threshold[0], [e.labels["any"] for e in tested])
+    }
     examples, fit = fitted["sentiment"]
     figures["in_source"]["sentiment"] = {s: sentiment_figures(examples, fit, s) for s in ("goemotions", "own")}
     book = shipped_codebook()

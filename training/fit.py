@@ -6,6 +6,7 @@ Choices (regularisation, thresholds) are made on out-of-fold margins of the rows
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -14,10 +15,10 @@ from scipy import sparse
 
 from dagster_project.classifiers.local.features import TABLE_SIZE, Sparse, weighted
 from dagster_project.classifiers.local.heads import Heads
-from training.data import WEAK, Example
+from training.data import Example
 
 FOLDS = 5
-SEED = 7
+NEVER = -20.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def _fit(matrix: sparse.csr_matrix, y: NDArray[np.int64], weight: NDArray[np.flo
 
     model = LogisticRegression(C=c, solver="lbfgs", max_iter=60 if len(y) > 20_000 else 300, tol=1e-3)
     model.fit(matrix, y, sample_weight=weight)
-    return np.append(model.coef_[0], model.intercept_[0])
+    coefficients: NDArray[np.float64] = np.asarray([*model.coef_[0], model.intercept_[0]], dtype=np.float64)
+    return coefficients
 
 
 def balanced(y: NDArray[np.int64], weight: NDArray[np.float64], strength: float = 0.5) -> NDArray[np.float64]:
@@ -69,7 +71,7 @@ def balanced(y: NDArray[np.int64], weight: NDArray[np.float64], strength: float 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A group of heads, and for measuring: out-of-fold margins (rows, heads), NaN where a label is unknown or a fold could not be fitted."""
+    """A group of heads, and for measuring: out-of-fold margins (rows, heads), NaN where a label is unknown."""
 
     heads: Heads
     margins: NDArray[np.float64]
@@ -98,10 +100,23 @@ def best_threshold(p: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray
     return best[1]
 
 
+def gate_threshold(p: NDArray[np.float64], y: NDArray[np.int64], lost: float = 0.01) -> float:
+    """The probability under which no more than the share `lost` of the true ones lies."""
+    return float(np.floor(np.quantile(p[y == 1], lost) * 1e4) / 1e4)
+
+
 def fit_group(
-    names: Sequence[str], examples: Sequence[Example], table: Table, c: float, final: bool = True, choose: bool = True
+    names: Sequence[str],
+    examples: Sequence[Example],
+    table: Table,
+    c: float,
+    final: bool = True,
+    choose: Literal["f1", "gate", "half"] = "f1",
 ) -> Fitted:
-    """Fit every head by five folds (for calibration and threshold), then on all rows."""
+    """Fit every head by five folds (for calibration and threshold), then on all rows.
+
+    choose: how a threshold is set: for the best F1, to lose next to nothing, or one half.
+    """
     n_folds = 3 if len(examples) > 20_000 else FOLDS
     folds = np.array([fold_of(e) % n_folds for e in examples])
     weights = np.array([e.weight for e in examples])
@@ -112,17 +127,22 @@ def fit_group(
     for h, name in enumerate(names):
         has = known(examples, name)
         y = np.array([e.labels.get(name, 0) for e in examples])
+        if len(set(y[has])) < 2:
+            # Met when a source is left out that alone holds the category: such a head never says yes.
+            coefficients[-1, h] = NEVER
+            continue
         for fold in range(n_folds):
             here, there = has & (folds != fold), has & (folds == fold)
             if not there.any():
                 continue
             beta = _fit(table.matrix[here], y[here], balanced(y[here], weights[here]), c)
             margins[there, h] = table.matrix[there] @ beta[:-1] + beta[-1]
-        trusted = has & np.array([e.source not in WEAK for e in examples])
         slope[h], intercept[h] = platt(margins[has, h], y[has], weights[has])
         p = 1 / (1 + np.exp(-(slope[h] * margins[:, h] + intercept[h])))
-        if choose:
-            threshold[h] = best_threshold(p[trusted], y[trusted], weights[trusted])
+        if choose == "f1":
+            threshold[h] = best_threshold(p[has], y[has], weights[has])
+        elif choose == "gate":
+            threshold[h] = gate_threshold(p[has], y[has])
         if final:
             coefficients[:, h] = _fit(table.matrix[has], y[has], balanced(y[has], weights[has]), c)
     rounded = coefficients.astype(np.float16).astype(np.float32)

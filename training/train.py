@@ -13,12 +13,12 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.classifiers.local.classifier import PUSHBACK_KINDS, message_dense, screen_dense
+from dagster_project.classifiers.local.classifier import PUSHBACK_KINDS, message_dense, screen_dense, turn_dense
 from dagster_project.classifiers.local.embedder import MODEL_SHA256, TOKENIZER_SHA256, MiniLM
 from dagster_project.classifiers.local.features import (
     FEATURES_VERSION,
@@ -35,11 +35,19 @@ from training.fit import Fitted, Table, fit_group, table_of
 
 HEADS = {
     "screen": ("content_creation", *AFFECTIVE_TYPES),
+    "pushback_gate": ("any",),
     "pushback": ("any", *PUSHBACK_KINDS),
     "sentiment": ("neutral", "negative", "positive", "strong_negative", "strong_positive"),
 }
-REGULARISATION = {"screen": 4.0, "pushback": 4.0, "sentiment": 2.0}
-MIN_DF = {"screen": 2, "pushback": 2, "sentiment": 2}
+REGULARISATION = {"screen": 4.0, "pushback_gate": 4.0, "pushback": 8.0, "sentiment": 2.0}
+THRESHOLDS: dict[str, Literal["f1", "gate", "half"]] = {
+    "screen": "f1",
+    "pushback_gate": "gate",
+    "pushback": "f1",
+    "sentiment": "half",
+}
+MIN_DF = 2
+"""A column met in fewer examples weighs nothing: it would tell one example, not a kind."""
 
 
 class CachedVectors:
@@ -68,23 +76,39 @@ def screen_table(examples: Sequence[Example], vectors: CachedVectors) -> Table:
     windows = vectors([w for v in views for w in v.windows])
     ends = np.cumsum([len(v.windows) for v in views])
     dense = np.stack([screen_dense(v, windows[end - len(v.windows) : end]) for v, end in zip(views, ends, strict=True)])
-    return table_of([screen_grams(v) for v in views], dense, np.ones(len(views), bool), MIN_DF["screen"])
+    return table_of([screen_grams(v) for v in views], dense, np.ones(len(views), bool), MIN_DF)
+
+
+def gate_table(examples: Sequence[Example], vectors: CachedVectors) -> Table:
+    said = [e.turn for e in examples if e.turn]
+    dense = np.stack([turn_structure(t) for t in said])
+    return table_of([turn_grams(t) for t in said], dense, np.ones(len(said), bool), MIN_DF)
 
 
 def pushback_table(examples: Sequence[Example], vectors: CachedVectors) -> Table:
     said = [e.turn for e in examples if e.turn]
-    dense = np.stack([turn_structure(t) for t in said])
-    return table_of([turn_grams(t) for t in said], dense, np.ones(len(said), bool), MIN_DF["pushback"])
+    dense = np.stack([turn_dense(t, v) for t, v in zip(said, vectors([t.window for t in said]), strict=True)])
+    return table_of([turn_grams(t) for t in said], dense, np.ones(len(said), bool), MIN_DF)
 
 
 def sentiment_table(examples: Sequence[Example], vectors: CachedVectors) -> Table:
     texts = [edges(e.text, MESSAGE_CHARACTERS) for e in examples]
     dense = np.stack([message_dense(t, v) for t, v in zip(texts, vectors(texts), strict=True)])
-    return table_of([message_grams(t) for t in texts], dense, np.ones(len(texts), bool), MIN_DF["sentiment"])
+    return table_of([message_grams(t) for t in texts], dense, np.ones(len(texts), bool), MIN_DF)
 
 
-TABLES = {"screen": screen_table, "pushback": pushback_table, "sentiment": sentiment_table}
-EXAMPLES = {"screen": screen_examples, "pushback": pushback_examples, "sentiment": sentiment_examples}
+TABLES = {
+    "screen": screen_table,
+    "pushback_gate": gate_table,
+    "pushback": pushback_table,
+    "sentiment": sentiment_table,
+}
+EXAMPLES = {
+    "screen": screen_examples,
+    "pushback_gate": pushback_examples,
+    "pushback": pushback_examples,
+    "sentiment": sentiment_examples,
+}
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> str:
@@ -110,7 +134,9 @@ def arrays_of(name: str, heads: Heads) -> dict[str, NDArray[Any]]:
 
 def provenance(examples: Sequence[Example]) -> dict[str, Any]:
     rows = Counter(e.source for e in examples)
-    return {s: {"examples": rows[s], "licence": LICENCES["xstest-v2" if s == "xstest-prompts" else s]} for s in sorted(rows)}
+    return {
+        s: {"examples": rows[s], "licence": LICENCES["xstest-v2" if s == "xstest-prompts" else s]} for s in sorted(rows)
+    }
 
 
 def train(data: Path, out: Path, cache: Path | None) -> dict[str, tuple[Sequence[Example], Fitted]]:
@@ -122,7 +148,7 @@ def train(data: Path, out: Path, cache: Path | None) -> dict[str, tuple[Sequence
     groups: dict[str, Any] = {}
     for name, heads in HEADS.items():
         examples = EXAMPLES[name](data)
-        fit = fit_group(heads, examples, TABLES[name](examples, vectors), REGULARISATION[name], choose=name != "sentiment")
+        fit = fit_group(heads, examples, TABLES[name](examples, vectors), REGULARISATION[name], choose=THRESHOLDS[name])
         fitted[name] = (examples, fit)
         arrays |= arrays_of(name, fit.heads)
         groups[name] = {"heads": list(heads), "trained_on": provenance(examples)}
@@ -138,7 +164,9 @@ def train(data: Path, out: Path, cache: Path | None) -> dict[str, tuple[Sequence
         "own_examples": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(OWN.glob("*.jsonl"))},
         "groups": groups,
     }
-    (out / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    (out / MANIFEST).write_text(
+        json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
+    )
     return fitted
 
 

@@ -6,11 +6,10 @@ output: not in an error either.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dagster_project.classifiers.interface import Classifier, Progress
 from dagster_project.codebook.loader import CodebookError, shipped_codebook
@@ -20,6 +19,7 @@ from dagster_project.domain.labels import Answer, Labelled, Status
 from dagster_project.domain.study import counted_types
 from dagster_project.sources.confide import parse_line, read
 from dagster_project.sources.outcome import Parsed, Rejected
+from dagster_project.storage.files import replacing
 
 BATCH = 256
 
@@ -40,7 +40,10 @@ def chosen_facets(classifier: Classifier, facets: Sequence[str] | None) -> list[
 
 
 def classify_lines(
-    lines: Iterable[bytes], classifier: Classifier, facets: Sequence[str] | None = None, progress: Progress | None = None
+    lines: Iterable[bytes],
+    classifier: Classifier,
+    facets: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One dict a line of the canonical form, in order; see `classify_records`. Lines count from 1."""
     records = (parse_line(line, require_time=False, line_number=i) for i, line in enumerate(lines, 1))
@@ -72,24 +75,26 @@ def classify_records(
 def classify_to(
     file: Path, out: Path | None, facets: Sequence[str] | None = None, progress: Progress | None = None
 ) -> int:
-    """Label a file with the local classifier, JSON lines to `out` or stdout; returns the number of lines written.
+    """Label a file with the local classifier, JSON lines to `out` (whole or not at all) or stdout.
 
-    Raises CodebookError, WeightsError, ModelFileError, OSError.
+    Returns the number of lines written.     Raises CodebookError, WeightsError, ModelFileError, OSError.
     """
     from dagster_project.classifiers.local.classifier import LocalClassifier
 
     classifier = LocalClassifier(sentiment_scope="all")
     results = classify_records(read(file, require_time=False), classifier, facets, progress)
+    if out is None:
+        return _write(results, sys.stdout)
+    with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        return _write(results, stream)
+
+
+def _write(results: Iterable[dict[str, Any]], stream: TextIO) -> int:
     written = 0
-    stream = open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") if out else sys.stdout
-    try:
-        for result in results:
-            stream.write(json.dumps(result, ensure_ascii=False) + "\n")
-            written += 1
-        stream.flush()
-    finally:
-        if out:
-            stream.close()
+    for result in results:
+        stream.write(json.dumps(result) + "\n")
+        written += 1
+    stream.flush()
     return written
 
 

@@ -13,17 +13,22 @@ from typing import Any
 
 SCRIPTS = Path(__file__).parent / "scripts"
 Lines = tuple[str, ...]
+Paired = tuple[tuple[frozenset[int], str], ...]
+"""Lines, each with the numbers (from 1) of the lines before it that it goes with; none: with all."""
 SlotChoices = tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
 
 
 @dataclass(frozen=True)
 class Beat:
-    """One exchange: what the assistant asks, what the person says to it, what the assistant makes of that."""
+    """One exchange: what the assistant asks, what the person says to it, what the assistant makes of that.
+
+    at: where in a talk it belongs, from 0 to 1.
+    """
 
     ask: Lines
-    say: Lines
-    tip: Lines
-    at: float = 0.5
+    say: Paired
+    tip: Paired
+    at: float
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Event:
 
     kind: str
     trigger: Lines
-    reply: Lines
-    after: Lines
+    reply: Paired
+    after: Paired
     topics: Lines = ()
     low: bool = False
 
@@ -64,6 +69,8 @@ class Topic:
     first: Lines
     beats: tuple[Beat, ...]
     voice: Voice
+    wrap: Lines
+    bye: Lines
     mood: float
     open_levels: tuple[str, str]
     alone: bool
@@ -106,8 +113,8 @@ class Subject:
     level: str
     slots: SlotChoices
     say: Lines
-    reply: Lines
-    more: tuple[tuple[Lines, Lines], ...]
+    reply: Paired
+    more: tuple[tuple[Lines, Paired], ...]
     tool: str | None = None
 
 
@@ -128,7 +135,7 @@ class Banks:
 
     common: SlotChoices
     greetings: Lines
-    thanks: tuple[tuple[Lines, Lines], ...]
+    thanks: tuple[tuple[Lines, Paired], ...]
     system: Lines
     talks: Mapping[str, TypeBank]
     scenes: tuple[Scene, ...]
@@ -144,7 +151,7 @@ def load_banks() -> Banks:
     return Banks(
         common=_slots(common["slots"]),
         greetings=_lines(common["greetings"]),
-        thanks=tuple((_lines(t["say"]), _lines(t["reply"])) for t in common["thanks"]),
+        thanks=tuple((_lines(t["say"]), _paired(t["reply"])) for t in common["thanks"]),
         system=_lines(common["system"]),
         talks={bank.affective_type: bank for bank in talks},
         scenes=tuple(_scene(s) for s in _read("roleplay")["scenes"]),
@@ -161,6 +168,11 @@ def choose_slots(choices: SlotChoices, rng: Random) -> dict[str, str]:
     return chosen
 
 
+def going_with(pairs: Paired, number: int) -> list[str]:
+    """The lines that go with line `number` of the part before."""
+    return [line for fits, line in pairs if not fits or number in fits]
+
+
 def _read(name: str) -> Any:
     import yaml
 
@@ -169,6 +181,15 @@ def _read(name: str) -> Any:
 
 def _lines(block: str | None) -> Lines:
     return tuple(line.strip() for line in (block or "").splitlines() if line.strip())
+
+
+def _paired(block: str) -> Paired:
+    """Lines that may begin with `@12 `: goes with the first and second line of the part before."""
+    pairs = []
+    for line in _lines(block):
+        tag, _, text = line.partition(" ") if line.startswith("@") else ("", "", line)
+        pairs.append((frozenset(int(digit) for digit in tag[1:]), text))
+    return tuple(pairs)
 
 
 def _slots(raw: Mapping[str, str | Sequence[str]] | None) -> SlotChoices:
@@ -186,7 +207,7 @@ def _slots(raw: Mapping[str, str | Sequence[str]] | None) -> SlotChoices:
 
 
 def _beat(raw: Mapping[str, Any], at: float) -> Beat:
-    return Beat(_lines(raw["ask"]), _lines(raw["say"]), _lines(raw["tip"]), raw.get("at", at))
+    return Beat(_lines(raw["ask"]), _paired(raw["say"]), _paired(raw["tip"]), raw.get("at", at))
 
 
 def _voice(raw: Mapping[str, Any]) -> Voice:
@@ -206,6 +227,8 @@ def _topic(raw: Mapping[str, Any], open_levels: Sequence[str]) -> Topic:
         first=_lines(raw["first"]),
         beats=tuple(_beat(b, (i + 0.5) / n) for i, b in enumerate(raw["beats"])),
         voice=_voice(raw),
+        wrap=_lines(raw.get("wrap")),
+        bye=_lines(raw.get("bye")),
         mood=raw.get("mood", 0.0),
         open_levels=(lowest, highest),
         alone=raw.get("alone", False),
@@ -216,8 +239,8 @@ def _event(raw: Mapping[str, Any]) -> Event:
     return Event(
         kind=raw["kind"],
         trigger=_lines(raw["trigger"]),
-        reply=_lines(raw["reply"]),
-        after=_lines(raw["after"]),
+        reply=_paired(raw["reply"]),
+        after=_paired(raw["after"]),
         topics=tuple(raw.get("topics", ())),
         low=raw.get("low", False),
     )
@@ -251,8 +274,8 @@ def _subject(raw: Mapping[str, Any], content_creation: bool) -> Subject:
         level=raw.get("level", "neutral"),
         slots=_slots(raw.get("slots")),
         say=_lines(raw["say"]),
-        reply=_lines(raw["reply"]),
-        more=tuple((_lines(m["say"]), _lines(m["reply"])) for m in raw.get("more", ())),
+        reply=_paired(raw["reply"]),
+        more=tuple((_lines(m["say"]), _paired(m["reply"])) for m in raw.get("more", ())),
         tool=raw.get("tool"),
     )
 

@@ -3,10 +3,11 @@
 Not here: the lines (`scripts/everyday.yaml`, `scripts/creation.yaml`, `scripts/foreign.yaml`).
 """
 
+from collections.abc import Mapping
 from random import Random
 
-from dagster_project.demo.bank import Banks, choose_slots
-from dagster_project.demo.grammar import expand
+from dagster_project.demo.bank import Banks, Lines, Paired, choose_slots, going_with
+from dagster_project.demo.grammar import Deck, expand
 from dagster_project.demo.script import Script, Turn
 from dagster_project.domain.conversations import Role
 
@@ -20,24 +21,27 @@ def write_everyday(banks: Banks, content_creation: bool, rng: Random) -> Script:
     subjects = [s for s in banks.subjects if s.content_creation is content_creation]
     subject = rng.choices(subjects, [s.size for s in subjects])[0]
     slots = {**choose_slots(banks.common, rng), **choose_slots(subject.slots, rng)}
-    script = Script(topics=(subject.slug,), content_creation=content_creation, scenario=subject.scenario)
-    script.human(expand(rng.choice(subject.say), slots, rng), subject.level)
+    script, deck = Script(topics=(subject.slug,), content_creation=content_creation, scenario=subject.scenario), Deck(rng)
+    _exchange(script, (subject.say, subject.reply), slots, subject.level, deck, rng)
     if subject.tool is not None:
-        script.turns.append(Turn(Role.TOOL, subject.tool))
-    script.assistant(expand(rng.choice(subject.reply), slots, rng))
+        script.turns.insert(1, Turn(Role.TOOL, subject.tool))
     if subject.more and rng.random() < _MORE_RATE:
-        say, reply = rng.choice(subject.more)
-        script.human(expand(rng.choice(say), slots, rng), "neutral")
-        script.assistant(expand(rng.choice(reply), slots, rng))
+        _exchange(script, rng.choice(subject.more), slots, "neutral", deck, rng)
     elif rng.random() < _SECOND_REQUEST_RATE:
         again = {**slots, **choose_slots(subject.slots, rng)}
-        script.human(expand(rng.choice(subject.say), again, rng), subject.level)
-        script.assistant(expand(rng.choice(subject.reply), again, rng))
+        _exchange(script, (subject.say, subject.reply), again, subject.level, deck, rng)
     if rng.random() < _THANKS_RATE:
-        say, reply = rng.choice(banks.thanks)
-        script.human(expand(rng.choice(say), slots, rng), "positive")
-        script.assistant(expand(rng.choice(reply), slots, rng))
+        _exchange(script, rng.choice(banks.thanks), slots, "positive", deck, rng)
     return script
+
+
+def _exchange(
+    script: Script, pair: tuple[Lines, Paired], slots: Mapping[str, str], level: str, deck: Deck, rng: Random
+) -> None:
+    say, replies = pair
+    line = deck.draw(say)
+    script.human(expand(line, slots, rng), level)
+    script.assistant(expand(deck.draw(going_with(replies, say.index(line) + 1)), slots, rng))
 
 
 def write_foreign(banks: Banks, rng: Random) -> Script:

@@ -11,7 +11,7 @@ from random import Random
 
 _SLOT = re.compile(r"<([a-z_]+)>")
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
-_SENTENCE_START = re.compile(r"(^|[.!?]\s+|\n(?:- |\d\. )?)([a-zà-ÿ])")
+_SENTENCE_START = re.compile(r"(^|[.!?] +|\n(?:- |\d\. ))([a-zà-ÿ])")
 _SPACES = re.compile(r"[ \t]+")
 _LINE_ENDS = re.compile(r" ?\n ?")
 _LOOSE_STOP = re.compile(r" ([,.!?;])")
@@ -112,15 +112,10 @@ class Deck:
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._used: dict[int, set[str]] = {}
+        self._used: set[str] = set()
 
     def draw(self, lines: Sequence[str]) -> str:
         """One line. Raises IndexError where there is none."""
-        used = self._used.setdefault(id(lines), set())
-        fresh = [line for line in lines if line not in used]
-        if not fresh:
-            used.clear()
-            fresh = list(lines)
-        line = self._rng.choice(fresh)
-        used.add(line)
+        line = self._rng.choice([line for line in lines if line not in self._used] or lines)
+        self._used.add(line)
         return line

@@ -11,7 +11,7 @@ WINDOW_START = date(2026, 9, 21)
 WINDOW_DAYS = 56
 """Eight ISO weeks, 2026-W39 to 2026-W46, UTC."""
 CONVERSATIONS = 6200
-CONVERSATIONS_PER_PERSON = 3.05
+CONVERSATIONS_PER_PERSON = 2.95
 """Mean over the people invented; some never write: 6,200 conversations have about 1,500 users."""
 SEED = 20260921
 
@@ -81,9 +81,9 @@ MOOD_CHANGE: Mapping[str, float] = {
     "companionship": 0.06,
 }
 """Mean mood at the first message, and how far it moves until the last, on the scale from -1 to 1."""
-MOOD_SPREAD = 0.25
+MOOD_SPREAD = 0.28
 CHANGE_SPREAD = 0.30
-MESSAGE_SPREAD = 0.25
+MESSAGE_SPREAD = 0.20
 """Standard deviations: between conversations, of the change, between messages."""
 
 NO_USER = 26

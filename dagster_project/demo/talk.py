@@ -5,15 +5,16 @@ thought on that answer, the next question. Mood lines are laid over it by sentim
 with what sets it off. Not here: the lines themselves (`scripts/`), rates (`study_design.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from dagster_project.demo import study_design as design
-from dagster_project.demo.bank import Banks, Beat, Event, Lines, Topic, TypeBank, choose_slots
+from dagster_project.demo.bank import Banks, Beat, Event, Lines, Paired, Topic, TypeBank, choose_slots, going_with
 from dagster_project.demo.grammar import Deck, expand, tidy
 from dagster_project.demo.script import LEVELS, Script
 
 _NUMBERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_SAFE_FIRST = "{Good|Thank you for telling me}. {That comes first|Nothing matters more}, {the rest can wait|and we go slowly from here}."
 
 
 def write_talk(banks: Banks, affective_type: str, rng: Random) -> Script:
@@ -71,38 +72,55 @@ class _Writer:
     """Writes one talk. Keeps what was said, so that no line comes twice."""
 
     def __init__(self, banks: Banks, bank: TypeBank, topic: Topic, levels: list[str], rng: Random) -> None:
-        self._banks, self._bank, self._topic, self._levels, self._rng = banks, bank, topic, levels, rng
+        self._bank, self._topic, self._levels, self._rng = bank, topic, levels, rng
         self._deck = Deck(rng)
         self._slots = {**choose_slots(banks.common, rng), **choose_slots(topic.slots, rng)}
         self._style = rng.choice(("warm", "warm", "brief", "plain", "points"))
-        self._events: dict[int, Event] = {}
 
     def write(self, second: tuple[TypeBank, Topic] | None) -> Script:
-        n = len(self._levels)
-        script = Script(types=(self._bank.affective_type,), topics=(self._topic.slug,))
-        shared = 0 if self._topic.alone else len(self._bank.beats)
-        closing = n >= 3 and (n - 1 > len(self._topic.beats) + shared or self._rng.random() < 0.8)
+        """The talk; with `second` it turns to that matter after some exchanges."""
+        n, topic = len(self._levels), self._topic
+        script = Script(types=(self._bank.affective_type,), topics=(topic.slug,))
+        shared = 0 if topic.alone else len(self._bank.beats)
+        closing = n >= 3 and (n - 1 > len(topic.beats) + shared or self._rng.random() < 0.8)
         turn_at = self._rng.randrange(3, n - 2) if second is not None else n
         beats = self._beats(n - 1 - closing)
-        self._events = _plan_pushback(self._bank, self._topic, min(n - closing, turn_at), self._rng)
+        events = _plan_pushback(self._bank, topic, min(n - closing, turn_at), self._rng)
+        asked: tuple[Beat, int] | None = None
+        before: tuple[Event, int] | None = None
         for i in range(n):
-            event, before = self._events.get(i), self._events.get(i - 1)
-            self._settle_level(i)
-            level = self._levels[i]
-            opener = self._fill(before.after) if before else ""
+            event, last = events.get(i), i == n - 1
+            level = self._settled_level(i, event)
+            opener = self._matching(before[0].after, before[1])[0] if before is not None else ""
+            tip: Sequence[str] = ()
             if i == 0:
-                text = self._opening(level)
+                text, tip = self._opening(level), self._topic.first
             elif i == turn_at and second is not None:
-                text = self._turn_to(*second, script, level)
-                beats = [*beats[:i], *self._beats(n - 1 - closing - i)]
-            elif i == n - 1 and closing:
+                text, tip = self._turn_to(*second, script, level), self._topic.first
+                beats = self._beats(n - 1 - closing - i)
+            elif last and closing:
                 text = self._mood_line("close", level)
+            elif asked is not None:
+                text, tip = self._answer(*asked, level)
             else:
-                text = self._answer(beats[i - 1], level)
-            script.human(" ".join(filter(None, (opener, text, self._fill(event.trigger) if event else ""))), level)
-            ask = beats[i].ask if i < len(beats) and i + 1 not in (n, turn_at) else ()
-            tip = self._topic.first if i in (0, turn_at) else beats[i - 1].tip if i - 1 < len(beats) else ()
-            script.assistant(self._reply(i, level, tip, ask, event), event.kind if event else None)
+                text = self._mood_line("feel", level)
+            trigger, number = self._draw(event.trigger) if event is not None else ("", 0)
+            script.human(" ".join(filter(None, (opener, text, trigger))), level)
+            asked, ask = None, ""
+            if not last and (event is None or event.kind != "safety"):
+                if beats and i + 1 != turn_at and not (closing and i + 2 == n):
+                    beat = beats.pop(0)
+                    ask, asked_as = self._draw(beat.ask)
+                    asked = (beat, asked_as)
+                else:
+                    ask = self._fill(self._topic.wrap or self._bank.wrap)
+            if event is not None:
+                reply = " ".join(filter(None, (self._matching(event.reply, number)[0], ask)))
+            else:
+                after_safety = before is not None and before[0].kind == "safety"
+                reply = self._reply(level, tip, ask, last, after_safety)
+            script.assistant(reply, event.kind if event is not None else None)
+            before = (event, number) if event is not None else None
         return script
 
     def _beats(self, wanted: int) -> list[Beat]:
@@ -115,11 +133,11 @@ class _Writer:
         chosen = pool if wanted >= len(pool) else self._rng.sample(pool, k=wanted)
         return sorted(chosen, key=lambda b: b.at)
 
-    def _settle_level(self, i: int) -> None:
+    def _settled_level(self, i: int, event: Event | None) -> str:
         """What only a low mood says is not said in a good one."""
-        event = self._events.get(i)
         if event is not None and event.low and self._levels[i] not in LEVELS[:2]:
             self._levels[i] = "negative"
+        return self._levels[i]
 
     def _opening(self, level: str) -> str:
         parts = [self._fill(self._topic.open)]
@@ -139,37 +157,29 @@ class _Writer:
         script.types += (bank.affective_type,)
         script.topics += (topic.slug,)
         feeling = self._mood_line("feel", level)
-        return " ".join(filter(None, (f"{bridge}.", self._fill(topic.open), feeling, self._fill(topic.want))))
+        return " ".join(filter(None, (bridge, self._fill(topic.open), feeling, self._fill(topic.want))))
 
-    def _answer(self, beat: Beat, level: str) -> str:
-        said, feeling = self._fill(beat.say), self._mood_line("feel", level)
-        if feeling and self._rng.random() < 0.2:
-            return f"{feeling} {said}"
-        return f"{said} {feeling}".strip()
+    def _answer(self, beat: Beat, asked_as: int, level: str) -> tuple[str, list[str]]:
+        """What the person says to a question, and what the assistant can make of it."""
+        said, number = self._matching(beat.say, asked_as)
+        feeling = self._mood_line("feel", level)
+        parts = (feeling, said) if self._rng.random() < 0.08 else (said, feeling)
+        return " ".join(filter(None, parts)), going_with(beat.tip, number)
 
-    def _reply(self, i: int, level: str, tip: Lines, ask: Lines, event: Event | None) -> str:
-        last = i == len(self._levels) - 1
-        if event is not None:
-            parts = [self._fill(event.reply)]
-        else:
-            parts = []
-            if self._style != "plain" or self._rng.random() < 0.4:
-                parts.append(self._fill(self._voice_lines("ack", _third(level))))
-            if last and i > 0:
-                parts.append(self._fill(self._bank.bye))
-            elif tip:
-                parts.append(self._as_points(tip) if self._style == "points" else self._fill(tip))
-            if not last and self._style == "warm" and self._rng.random() < 0.06:
-                parts.append(self._fill(self._bank.aside))
-        if not last:
-            parts.append(self._fill(ask or self._bank.wrap))
-        return tidy(" ".join(p for p in parts if p))
-
-    def _as_points(self, tip: Lines) -> str:
-        """The style of some assistants: two thoughts as a list."""
-        if len(tip) < 2 or self._rng.random() < 0.6:
-            return self._fill(tip)
-        return f"\n- {self._fill(tip)}\n- {self._fill(tip)}\n"
+    def _reply(self, level: str, tip: Sequence[str], ask: str, last: bool, after_safety: bool) -> str:
+        parts = []
+        if after_safety:
+            parts.append(expand(_SAFE_FIRST, self._slots, self._rng))
+        elif self._style != "plain" or not tip or self._rng.random() < 0.4:
+            parts.append(self._fill(self._voice_lines("ack", _third(level))))
+        if tip:
+            two = self._style == "points" and len(tip) > 1 and not last and self._rng.random() < 0.4
+            parts.append(f"\n- {self._fill(tip)}\n- {self._fill(tip)}\n" if two else self._fill(tip))
+        if last:
+            parts.append(self._fill(self._topic.bye or self._bank.bye))
+        elif self._style == "warm" and not self._topic.alone and self._rng.random() < 0.06:
+            parts.append(self._fill(self._bank.aside))
+        return tidy(" ".join(p for p in (*parts, ask) if p))
 
     def _mood_line(self, part: str, level: str) -> str:
         """A line that carries the level; neutral messages need none, closings always have theirs."""
@@ -181,8 +191,18 @@ class _Writer:
         of_type: Mapping[str, Lines] = {} if self._topic.alone else getattr(self._bank.voice, part)
         return own[key] if key in own else of_type.get(key, ())
 
-    def _fill(self, lines: Lines) -> str:
-        return expand(self._deck.draw(lines), self._slots, self._rng) if lines else ""
+    def _fill(self, lines: Sequence[str]) -> str:
+        return self._draw(lines)[0] if lines else ""
+
+    def _draw(self, lines: Sequence[str]) -> tuple[str, int]:
+        """A line as it is said, and its number among the lines, from 1."""
+        line = self._deck.draw(lines)
+        return expand(line, self._slots, self._rng), lines.index(line) + 1
+
+    def _matching(self, pairs: Paired, number: int) -> tuple[str, int]:
+        """A line that goes with line `number` of the part before, and its own number."""
+        line = self._deck.draw(going_with(pairs, number))
+        return expand(line, self._slots, self._rng), [text for _, text in pairs].index(line) + 1
 
 
 def _third(level: str) -> str:

@@ -1,7 +1,7 @@
 -- The bad day: a step that keeps more than the one before, so that an exclusion of the study was not applied.
 with funnel as (
     select * from {{ ref("mart_funnel") }}
-    where {{ just_built_periods() }}
+    where {{ periods_of_this_run() }}
 ),
 
 steps as (

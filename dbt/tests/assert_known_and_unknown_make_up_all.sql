@@ -4,7 +4,7 @@ select
     conversation_key
 from {{ ref("int_conversations") }}
 where
-    {{ just_built_days() }}
+    {{ days_of_this_run() }}
     and (
         (is_content_creation and (is_not_content_creation or is_unknown))
         or not (is_content_creation or is_not_content_creation or is_unknown)

@@ -9,7 +9,7 @@ left join {{ ref("stg_messages") }} as messages
         and labels.conversation_key = messages.conversation_key
         and labels.message_index = messages.message_index
 where
-    {{ just_built_days("labels.day") }}
+    {{ days_of_this_run("labels.day") }}
     and labels.facet = 'sentiment'
     and labels.value is not null
     and messages.role is distinct from 'user'

@@ -20,7 +20,7 @@ from dagster_project.storage.warehouse import (
     warehouse_lock,
 )
 from tests.support.dbt_runs import build_days, build_periods
-from tests.support.lake_builder import Talk, write_talks
+from tests.support.lake_builder import CANARY, Talk, write_talks
 
 MONDAY, TUESDAY, NEXT_WEEK = date(2026, 10, 5), date(2026, 10, 6), date(2026, 10, 14)
 ADVICE = {"types": ("interpersonal_advice",), "pushback": ((0, "challenge"),), "turns": "ua" * 6}
@@ -82,6 +82,18 @@ def test_what_is_run_again_replaces_and_the_rest_stays(tmp_path: Path) -> None:
             "select count(*) from intermediate.int_counted_conversations where period_key = ?", [week.key]
         )
         assert left.fetchone() == (0,), "rows of a period that became empty were left behind"
+
+
+def test_a_category_that_nobody_defined_stops_the_run_without_being_told(tmp_path: Path) -> None:
+    """Bad day: a model answers with a name instead of a category, and it is counted, dropped unseen, or logged."""
+    home = Home(tmp_path / "home")
+    home.create()
+    write_talks(home, [Talk("a", "u1", MONDAY, types=("coaching",), pushback=((0, CANARY),))])
+    with pytest.raises(AssertionError, match="accepted_values_stg_detail_labels_pushback") as failed:
+        build_days(home, MONDAY, MONDAY)
+    assert CANARY not in str(failed.value)
+    for path in [home.warehouse, *(home.private / "dbt").rglob("*")]:
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path.name
 
 
 def test_preparing_makes_no_day(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ texts (`reading.py`), features (`features.py`), weights (`heads.py`), the study'
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -47,16 +48,32 @@ SCREEN_FACETS = ("content_creation", "affective_type")
 PUSHBACK_KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
 CHUNK = 64
 
+VectorsByText = Mapping[str, Vectors]
+
 _COULD_NOT_TELL = Answer(Status.COULD_NOT_TELL)
 _NOTHING = Answer(Status.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is read of one conversation. doubtful: the assistant's turns that may push back. messages: those whose
+    tone is asked, with their index in the conversation."""
+
+    view: ScreenView
+    foreign: bool
+    n_turns: int
+    n_readable: int
+    doubtful: list[Turn]
+    messages: list[tuple[int, str]]
 
 
 class LocalClassifier:
     """Implements `classifiers.interface.Classifier` with linear heads on MiniLM embeddings and word n-grams.
 
     sentiment_scope: "all" labels every human message; "edges" only what the study's change needs, the first three
-    and the last three human messages of conversations with at least six, and no other. Files are read when first
-    used: raises WeightsError or ModelFileError then.
+    and the last three human messages of conversations with at least six, and no other. window_embedder: embeds the
+    screen's windows, where these are to be remembered (`classifiers.cache.VectorCache`); topics embed the same first
+    window. Files are read when first used: raises WeightsError or ModelFileError then.
     """
 
     def __init__(
@@ -64,10 +81,12 @@ class LocalClassifier:
         sentiment_scope: SentimentScope = "all",
         weights_folder: Path = SHIPPED,
         embedder: Embedder | None = None,
+        window_embedder: Embedder | None = None,
     ) -> None:
         self.sentiment_scope = sentiment_scope
         self._weights_folder = weights_folder
         self.embedder: Embedder = embedder or MiniLM()
+        self.window_embedder: Embedder = window_embedder or self.embedder
 
     @cached_property
     def weights(self) -> Weights:
@@ -106,59 +125,73 @@ class LocalClassifier:
                 progress(len(conversations[start : start + CHUNK]))
 
     def _classify_chunk(self, asked: Sequence[str], conversations: Sequence[Conversation]) -> Iterator[Labelled]:
-        views = [screen_view(c) for c in conversations]
-        messages = [self._messages_to_label(c) if "sentiment" in asked else [] for c in conversations]
-        foreign = [clearly_not_english(v.text) for v in views]
-        texts: dict[str, int] = {}
-        for view, labelled, skip in zip(views, messages, foreign, strict=True):
-            if skip:
+        """First what has to be embedded, each text once; then the answers."""
+        wants_screen = any(f in asked for f in SCREEN_FACETS)
+        read = [self._read(c, asked) for c in conversations]
+        texts: dict[str, None] = {}
+        windows: dict[str, None] = {}
+        for one in read:
+            if one.foreign:
                 continue
-            if any(f in asked for f in SCREEN_FACETS):
-                for window in view.windows:
-                    texts.setdefault(window, len(texts))
-            for _, text in labelled:
-                texts.setdefault(text, len(texts))
-        vectors = self.embedder.embed(list(texts))
-        for i, conversation in enumerate(conversations):
+            if wants_screen:
+                windows.update(dict.fromkeys(one.view.windows))
+            texts.update(dict.fromkeys(t.window for t in one.doubtful))
+            texts.update(dict.fromkeys(text for _, text in one.messages))
+        vectors = dict(zip(windows, self.window_embedder.embed(list(windows)), strict=True))
+        rest = [t for t in texts if t not in vectors]
+        vectors.update(zip(rest, self.embedder.embed(rest), strict=True))
+        for one in read:
             answers: dict[str, Answer] = {}
-            if any(f in asked for f in SCREEN_FACETS):
-                screened = self._screen(views[i], foreign[i], texts, vectors)
-                answers.update({f: screened[f] for f in SCREEN_FACETS if f in asked})
+            if wants_screen:
+                answers.update(self._screen(one, vectors))
             if "pushback" in asked:
-                answers["pushback"] = self._pushback(turns(conversation), foreign[i])
+                answers["pushback"] = self._pushback(one, vectors)
             if "sentiment" in asked:
-                answers["sentiment"] = self._sentiment(conversation, messages[i], foreign[i], texts, vectors)
+                answers["sentiment"] = self._sentiment(one, vectors)
             yield Labelled({f: answers[f] for f in asked})
 
-    def _screen(
-        self, view: ScreenView, foreign: bool, texts: dict[str, int], vectors: Vectors
-    ) -> dict[str, Answer]:
-        if foreign or not is_readable(view.text):
+    def _read(self, conversation: Conversation, asked: Sequence[str]) -> "_Read":
+        view = screen_view(conversation)
+        said = turns(conversation) if "pushback" in asked else []
+        readable = [t for t in said if is_readable(t.text) and not clearly_not_english(t.text)]
+        return _Read(
+            view=view,
+            foreign=clearly_not_english(view.text),
+            n_turns=len(said),
+            n_readable=len(readable),
+            doubtful=[t for t in readable if self._may_push_back(t)],
+            messages=self._messages_to_label(conversation) if "sentiment" in asked else [],
+        )
+
+    def _screen(self, read: "_Read", vectors: VectorsByText) -> dict[str, Answer]:
+        view = read.view
+        if read.foreign or not is_readable(view.text):
             return dict.fromkeys(SCREEN_FACETS, _COULD_NOT_TELL)
         heads = self.weights.groups["screen"]
-        dense = screen_dense(view, vectors[[texts[w] for w in view.windows]])
+        dense = screen_dense(view, np.stack([vectors[w] for w in view.windows]))
         scores = heads.probabilities(heads.margins(weighted(screen_grams(view), heads.idf), dense))
         chosen = heads.chosen(scores)
-        return {
-            "content_creation": Answer(
-                Status.OK,
-                tuple(Value(name, scores[name]) for name in chosen if name == "content_creation"),
-            ),
-            "affective_type": Answer(
-                Status.OK, tuple(Value(name, scores[name]) for name in AFFECTIVE_TYPES if name in chosen)
-            ),
-        }
+        made = tuple(Value(name, scores[name]) for name in chosen if name == "content_creation")
+        types = tuple(Value(name, scores[name]) for name in AFFECTIVE_TYPES if name in chosen)
+        return {"content_creation": Answer(Status.OK, made), "affective_type": Answer(Status.OK, types)}
 
-    def _pushback(self, said: Sequence[Turn], foreign: bool) -> Answer:
-        readable = [t for t in said if is_readable(t.text) and not clearly_not_english(t.text)]
-        if foreign or not readable or 2 * len(readable) < len(said):
+    def _may_push_back(self, turn: Turn) -> bool:
+        """Whether the turn's words leave room for pushback: a cheap look before anything is embedded."""
+        heads = self.weights.groups["pushback_gate"]
+        return bool(
+            heads.chosen(
+                heads.probabilities(heads.margins(weighted(turn_grams(turn), heads.idf), turn_structure(turn)))
+            )
+        )
+
+    def _pushback(self, read: "_Read", vectors: VectorsByText) -> Answer:
+        if read.foreign or not read.n_readable or 2 * read.n_readable < read.n_turns:
             return _COULD_NOT_TELL
         heads = self.weights.groups["pushback"]
         events = []
-        for turn in readable:
-            scores = heads.probabilities(
-                heads.margins(weighted(turn_grams(turn), heads.idf), turn_structure(turn))
-            )
+        for turn in read.doubtful:
+            dense = turn_dense(turn, vectors[turn.window])
+            scores = heads.probabilities(heads.margins(weighted(turn_grams(turn), heads.idf), dense))
             if "any" in heads.chosen(scores):
                 kind = max(PUSHBACK_KINDS, key=lambda k: scores[k])
                 events.append(Value(kind, scores["any"], turn.index))
@@ -172,23 +205,17 @@ class LocalClassifier:
             indices = indices[:SENTIMENT_EDGE_MESSAGES] + indices[-SENTIMENT_EDGE_MESSAGES:] if enough else []
         return [(i, edges(conversation.messages[i].content, MESSAGE_CHARACTERS)) for i in indices]
 
-    def _sentiment(
-        self,
-        conversation: Conversation,
-        messages: Sequence[tuple[int, str]],
-        foreign: bool,
-        texts: dict[str, int],
-        vectors: Vectors,
-    ) -> Answer:
-        if not messages:
-            has_any = any(m.role is Role.USER for m in conversation.messages)
-            return _NOTHING if has_any and not foreign else _COULD_NOT_TELL
+    def _sentiment(self, read: "_Read", vectors: VectorsByText) -> Answer:
+        if read.foreign or not read.view.n_messages:
+            return _COULD_NOT_TELL
+        if not read.messages:
+            return _NOTHING
         values = []
-        for index, text in messages:
-            if foreign or not is_readable(text) or clearly_not_english(text):
+        for index, text in read.messages:
+            if not is_readable(text) or clearly_not_english(text):
                 values.append(Value(Status.COULD_NOT_TELL.value, None, index))
             else:
-                level, score = self._level(text, vectors[texts[text]])
+                level, score = self._level(text, vectors[text])
                 values.append(Value(level, score, index))
         if all(v.score is None for v in values):
             return _COULD_NOT_TELL
@@ -218,6 +245,14 @@ def screen_dense(view: ScreenView, windows: Vectors) -> Vectors:
     mean = windows.mean(axis=0)
     length = float(np.linalg.norm(mean))
     return np.concatenate([mean / length if length else mean, screen_structure(view)]).astype(np.float32)
+
+
+def turn_dense(turn: Turn, vector: np.ndarray) -> Vectors:
+    """The dense features of the pushback heads: the vector of the turn's beginning, at half weight, then structure.
+
+    Half weight: at full weight the topic of a turn outvotes its words of refusal (cross-validation).
+    """
+    return np.concatenate([0.5 * vector, turn_structure(turn)]).astype(np.float32)
 
 
 def message_dense(text: str, vector: np.ndarray) -> Vectors:

@@ -28,12 +28,18 @@ _TOKEN = re.compile(
 _LONG_DRAWN = re.compile(r"([a-z])\1{2,}")
 _ACTION = re.compile(r"\*[^*\n]{2,120}\*")
 _CODE = re.compile(r"[{}<>;=\\|_\[\]`$]")
-_FIRST_PERSON = frozenset("i i'm im i've i'd i'll me my mine myself we our us".split())
-_SECOND_PERSON = frozenset("you your you're youre u ur yourself you've you'd you'll".split())
-_THIRD_PERSON = frozenset("he she him her his hers they them their he's she's they're".split())
-_MAKING = frozenset(
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FIRST_PERSON = _words("i i'm im i've i'd i'll me my mine myself we our us")
+_SECOND_PERSON = _words("you your you're youre u ur yourself you've you'd you'll")
+_THIRD_PERSON = _words("he she him her his hers they them their he's she's they're")
+_MAKING = _words(
     "write generate create compose draft make translate rewrite rephrase summarize summarise paraphrase edit continue "
-    "design outline script caption proofread".split()
+    "design outline script caption proofread"
 )
 
 

@@ -49,8 +49,8 @@ class Heads:
 
     def probabilities(self, margins: NDArray[np.float32]) -> dict[str, float]:
         """Calibrated probability by head, in [0, 1], rounded to four decimals."""
-        z = self.slope * margins + self.intercept
-        return {n: round(1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, float(v))))), 4) for n, v in zip(self.names, z)}
+        z = np.clip(self.slope * margins + self.intercept, -40.0, 40.0).tolist()
+        return {n: round(1.0 / (1.0 + math.exp(-v)), 4) for n, v in zip(self.names, z, strict=True)}
 
     def chosen(self, probabilities: dict[str, float]) -> list[str]:
         """Heads whose probability reaches their threshold, in order."""

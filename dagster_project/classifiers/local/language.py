@@ -9,24 +9,32 @@ import re
 SAMPLE_CHARACTERS = 2_000
 MIN_WORDS = 4
 
-ENGLISH = frozenset(
-    "the a an and or but if of to in on at for with from by about as is are was were be been am i you he she it we they "
-    "me my your his her its our their this that these those what which who how why when where do does did don't have "
-    "has had not no so can could will would should just like get got im i'm it's that's because there than then out up "
-    "write make please give tell".split()
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(word for line in lines for word in line.split())
+
+
+ENGLISH = _words(
+    "the a an and or but if of to in on at for with from by about as is are was were be been am i you he she it we",
+    "they",
+    "me my your his her its our their this that these those what which who how why when where do does did don't have",
+    "has had not no so can could will would should just like get got im i'm it's that's because there than then out up",
+    "write make please give tell",
 )
 # Function words that are not English words too, of the languages most often met in chat logs.
-OTHERS = frozenset(
-    "el los las un una del por para pero como más muy está estoy esto eso que qué yo mi porque con hay ser sobre cuando "
-    "le les des est et je ne pas vous nous une du dans pour avec sur mais c'est j'ai qui ce cette mon ma sont être "
-    "der das und ist ich nicht ein eine mit auf für von zu den dem wie aber auch mir mich wir sie es sich wenn "
-    "il lo che di non è sono per anche della nel gli questo mio perché "
-    "o os um uma não em você eu com dos mais isso meu minha muito "
-    "het een van niet ik dat voor zijn maar met ook je hebben naar deze "
-    "och att det som på är jag inte med för av en ett har var jak się nie jest na że jestem mam bir ve bu için ben çok "
-    "và là của tôi không một cho các có với người được yang dan di saya ini itu untuk dengan tidak "
-    "en de la se su tu si te".split()
-) - ENGLISH
+OTHERS = (
+    _words(
+        "el los las un una del por para pero como más muy está estoy esto eso que qué yo mi porque con hay ser sobre",
+        "cuando le les des est et je ne pas vous nous une du dans pour avec sur mais c'est j'ai qui ce cette mon ma",
+        "sont être der das und ist ich nicht ein eine mit auf für von zu den dem wie aber auch mir mich wir sie es",
+        "sich wenn il lo che di non è sono per anche della nel gli questo mio perché o os um uma não em você eu com",
+        "dos mais isso meu minha muito het een van niet ik dat voor zijn maar met ook je hebben naar deze och att det",
+        "som på är jag inte med för av en ett har var jak się nie jest na że jestem mam bir ve bu için ben çok",
+        "và là của tôi không một cho các có với người được yang dan di saya ini itu untuk dengan tidak",
+        "en de la se su tu si te",
+    )
+    - ENGLISH
+)
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 

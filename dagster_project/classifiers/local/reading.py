@@ -2,7 +2,8 @@
 
 - Screen (content creation, types): the person's words alone, at most `SCREEN_CHARACTERS`, the beginning and the end
   of longer ones; at most two embedding windows, `WINDOW_CHARACTERS` each.
-- Pushback: each turn of the assistant by itself, beginning and end, with the person's message before it.
+- Pushback: each turn of the assistant by itself, beginning and end, with the person's message before it; its first
+  `TURN_WINDOW_CHARACTERS` are embedded where its words alone do not rule pushback out.
 - Sentiment: each human message by itself, beginning and end.
 
 Not here: features of these texts (`features.py`), the decision (`classifier.py`).
@@ -16,6 +17,7 @@ from dagster_project.domain.conversations import Conversation, Role
 SCREEN_CHARACTERS = 6_000
 WINDOW_CHARACTERS = 400
 TURN_CHARACTERS = 1_200
+TURN_WINDOW_CHARACTERS = 200
 MESSAGE_CHARACTERS = 600
 STRUCTURE_MESSAGES = 200
 
@@ -42,6 +44,11 @@ class Turn:
     index: int
     text: str
     before: str
+
+    @property
+    def window(self) -> str:
+        """The beginning, as it is embedded."""
+        return self.text[:TURN_WINDOW_CHARACTERS]
 
 
 def edges(text: str, limit: int) -> str:

@@ -1,9 +1,11 @@
 with conversations as (
     select * from {{ ref("stg_conversations") }}
+    where {{ days_of_this_run() }}
 ),
 
 labels as (
     select * from {{ ref("stg_screen_labels") }}
+    where {{ days_of_this_run() }}
 ),
 
 -- Content creation is excluded first: only a known "no" lets a conversation's types count.

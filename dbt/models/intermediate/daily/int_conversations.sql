@@ -1,17 +1,21 @@
 with conversations as (
     select * from {{ ref("stg_conversations") }}
+    where {{ days_of_this_run() }}
 ),
 
 screen_labels as (
     select * from {{ ref("stg_screen_labels") }}
+    where {{ days_of_this_run() }}
 ),
 
 detail_labels as (
     select * from {{ ref("stg_detail_labels") }}
+    where {{ days_of_this_run() }}
 ),
 
 conversation_types as (
     select * from {{ ref("int_conversation_types") }}
+    where {{ days_of_this_run() }}
 ),
 
 screening as (

@@ -1,13 +1,16 @@
 with conversations as (
     select * from {{ ref("int_conversations") }}
+    where {{ days_of_this_run() }}
 ),
 
 detail_labels as (
     select * from {{ ref("stg_detail_labels") }}
+    where {{ days_of_this_run() }}
 ),
 
 messages as (
     select * from {{ ref("stg_messages") }}
+    where {{ days_of_this_run() }}
 ),
 
 assistant_turns as (

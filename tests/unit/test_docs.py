@@ -1,0 +1,63 @@
+"""Docs that name a command, file or column which is not there cost every reader's trust."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from dagster_project.cli.main import app
+from dagster_project.domain.tables import TABLES
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(p for p in (ROOT / "docs").rglob("*.md")),
+]
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+@page
+def test_every_link_and_picture_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@page
+def test_every_command_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:^|`)confide(?: --home \S+)? ([a-z]+)", text, re.MULTILINE)
+    assert [c for c in named if c not in COMMANDS] == []
+
+
+@page
+def test_every_make_target_named_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [t for t in named if t not in targets] == []
+
+
+@page
+def test_every_path_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    tops = ("dagster_project", "dbt", "expectations", "tests", "training", "benchmarks", "docs")
+    named = re.findall(rf"`((?:{'|'.join(tops)})/[\w./-]+)`", text)
+    assert [p for p in named if not (ROOT / p).exists()] == []
+    inside = re.findall(r"`((?:domain|storage|sources|assets|policy|codebook|classifiers|report|topics)/[\w./-]*)`", text)
+    assert [p for p in inside if not (ROOT / "dagster_project" / p).exists()] == []
+
+
+def test_the_analysts_page_names_every_published_table() -> None:
+    text = (ROOT / "docs" / "analysts.md").read_text(encoding="utf-8")
+    assert [t for t in TABLES if f"`{t}`" not in text] == []
+
+
+def test_every_decision_that_the_policy_cites_is_written() -> None:
+    from dagster_project.policy.loader import POLICY_FILE
+
+    cited = set(re.findall(r"decision: ([a-z0-9-]+)", POLICY_FILE.read_text()))
+    written = {p.stem.split("-", 1)[1] for p in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    assert cited and cited <= written
