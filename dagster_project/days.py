@@ -42,9 +42,10 @@ class Marks:
         path = self._folder / str(unit)
         return path.read_text() if path.exists() and self._warehouse.exists() else None
 
-    def clear(self, units: Iterable[date | str]) -> None:
-        """Forget days or periods: their rows are about to change."""
-        for unit in units:
+    def begin(self, units: Iterable[date | str]) -> None:
+        """Forget days or periods whose rows are about to change, and all of them when the warehouse is gone."""
+        gone = units if self._warehouse.exists() else [path.name for path in self._folder.glob("*")]
+        for unit in gone:
             (self._folder / str(unit)).unlink(missing_ok=True)
 
     def write(self, unit: date | str, digest: str) -> None:

@@ -76,7 +76,7 @@ def warehouse_assets(
         with warehouse_lock(workspace.home):
             prepare_warehouse(workspace.home)
             marks = Marks(workspace.home)
-            marks.clear(keys)
+            marks.begin(keys)
             yield from _build(dbt, context, daily_arguments(keys[0], keys[-1] + DAY))
             for day, digest in digests.items():
                 if digest is not None:
@@ -106,7 +106,7 @@ def warehouse_assets(
             prepare_warehouse(workspace.home)
             write_requests(workspace.home, wanted, workspace.policy.max_conversations_per_user)
             marks = Marks(workspace.home)
-            marks.clear(p.key for p in wanted)
+            marks.begin([p.key for p in wanted])
             digests = {p.key: period_digest(workspace, p) for p in wanted}
             yield from _build(dbt, context, period_arguments())
             for key, digest in digests.items():

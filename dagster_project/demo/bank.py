@@ -33,7 +33,7 @@ class Beat:
 
 @dataclass(frozen=True)
 class Event:
-    """A pushback: what sets it off, the assistant's words, and how the person goes on. `low`: only a low mood says so."""
+    """A pushback: what sets it off, the assistant's words, how the person goes on. low: only a low mood says so."""
 
     kind: str
     trigger: Lines
@@ -155,7 +155,10 @@ def load_banks() -> Banks:
         system=_lines(common["system"]),
         talks={bank.affective_type: bank for bank in talks},
         scenes=tuple(_scene(s) for s in _read("roleplay")["scenes"]),
-        subjects=tuple(_subject(s, name == "creation") for name in ("everyday", "creation") for s in _read(name)["subjects"]),
+        subjects=(
+            *(_subject(s, content_creation=False) for s in _read("everyday")["subjects"]),
+            *(_subject(s, content_creation=True) for s in _read("creation")["subjects"]),
+        ),
         foreign=tuple(_foreign(f) for f in _read("foreign")["conversations"]),
     )
 
@@ -176,7 +179,9 @@ def going_with(pairs: Paired, number: int) -> list[str]:
 def _read(name: str) -> Any:
     import yaml
 
-    return yaml.load((SCRIPTS / f"{name}.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(
+        (SCRIPTS / f"{name}.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
 
 
 def _lines(block: str | None) -> Lines:
@@ -269,7 +274,7 @@ def _subject(raw: Mapping[str, Any], content_creation: bool) -> Subject:
     return Subject(
         slug=raw["slug"],
         size=raw.get("size", 1.0),
-        content_creation=raw.get("content_creation", content_creation),
+        content_creation=content_creation,
         scenario=raw.get("scenario", "content_creation" if content_creation else "everyday"),
         level=raw.get("level", "neutral"),
         slots=_slots(raw.get("slots")),
@@ -282,4 +287,6 @@ def _subject(raw: Mapping[str, Any], content_creation: bool) -> Subject:
 
 def _foreign(raw: Mapping[str, Any]) -> Foreign:
     turns = tuple((t["level"], _lines(t["say"]), _lines(t["reply"])) for t in raw["turns"])
-    return Foreign(raw["slug"], raw.get("content_creation", False), tuple(raw.get("types", ())), _slots(raw.get("slots")), turns)
+    return Foreign(
+        raw["slug"], raw.get("content_creation", False), tuple(raw.get("types", ())), _slots(raw.get("slots")), turns
+    )

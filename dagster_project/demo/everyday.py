@@ -21,7 +21,10 @@ def write_everyday(banks: Banks, content_creation: bool, rng: Random) -> Script:
     subjects = [s for s in banks.subjects if s.content_creation is content_creation]
     subject = rng.choices(subjects, [s.size for s in subjects])[0]
     slots = {**choose_slots(banks.common, rng), **choose_slots(subject.slots, rng)}
-    script, deck = Script(topics=(subject.slug,), content_creation=content_creation, scenario=subject.scenario), Deck(rng)
+    script, deck = (
+        Script(topics=(subject.slug,), content_creation=content_creation, scenario=subject.scenario),
+        Deck(rng),
+    )
     _exchange(script, (subject.say, subject.reply), slots, subject.level, deck, rng)
     if subject.tool is not None:
         script.turns.insert(1, Turn(Role.TOOL, subject.tool))

@@ -14,7 +14,10 @@ from dagster_project.demo.grammar import Deck, expand, tidy
 from dagster_project.demo.script import LEVELS, Script
 
 _NUMBERS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-_SAFE_FIRST = "{Good|Thank you for telling me}. {That comes first|Nothing matters more}, {the rest can wait|and we go slowly from here}."
+_SAFE_FIRST = (
+    "{Good|Thank you for telling me}. {That comes first|Nothing matters more}, "
+    "{the rest can wait|and we go slowly from here}."
+)
 
 
 def write_talk(banks: Banks, affective_type: str, rng: Random) -> Script:
@@ -170,7 +173,7 @@ class _Writer:
         parts = []
         if after_safety:
             parts.append(expand(_SAFE_FIRST, self._slots, self._rng))
-        elif self._style != "plain" or not tip or self._rng.random() < 0.4:
+        elif not last and (self._style != "plain" or not tip or self._rng.random() < 0.4):
             parts.append(self._fill(self._voice_lines("ack", _third(level))))
         if tip:
             two = self._style == "points" and len(tip) > 1 and not last and self._rng.random() < 0.4

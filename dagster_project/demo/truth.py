@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dagster_project.domain.conversations import Role
 from dagster_project.demo.script import Script
+from dagster_project.domain.conversations import Role
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "conversation_id": pl.String,

@@ -133,12 +133,21 @@ def _type_it(script: Script, person: Person, banks: Banks, rng: Random) -> None:
     foreign = script.scenario == "foreign"
     for i, turn in enumerate(t for t in script.turns if t.role is Role.USER):
         if i == 0 and person.typing.greets and not foreign and rng.random() < _GREETING_RATE:
-            greeting = rng.choice(banks.greetings)
-            turn.text = f"{greeting[0].upper()}{greeting[1:]}{rng.choice((', ', '! ', '. '))}{turn.text}"
+            greeting, stop = rng.choice(banks.greetings), rng.choice((", ", "! ", ". "))
+            said = turn.text if stop != ", " or turn.text.startswith(("I ", "I'")) else _uncapitalised(turn.text)
+            turn.text = f"{_capitalised(greeting)}{stop}{said}"
         if not foreign:
             turn.text = type_out(turn.text, SENTIMENT_LEVELS[turn.level or "neutral"], person.typing, rng)
     if rng.random() < design.SYSTEM_RATE:
         script.turns.insert(0, Turn(Role.SYSTEM, expand(rng.choice(banks.system), {}, rng)))
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _uncapitalised(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _start(person: Person, rng: Random) -> datetime:
@@ -161,7 +170,7 @@ def _finish(
         messages.append({"role": turn.role.value, "content": turn.text, "created_at": created})
         at += timedelta(seconds=rng.randint(4, 20) if turn.role is Role.USER else rng.randint(25, 260))
     started = start.replace(tzinfo=None).isoformat() if no_zone else start.isoformat().replace("+00:00", "Z")
-    record = {
+    record: dict[str, object] = {
         "conversation_id": conversation_id,
         "user_id": user_id,
         "started_at": started,

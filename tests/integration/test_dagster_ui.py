@@ -132,14 +132,25 @@ def test_every_check_is_seen_in_the_ui(ui: Ui) -> None:
     assert "suite_prevalence" in checks["publication"]
 
 
-def test_the_schedules_tick_asks_for_yesterday(home: Path) -> None:
+def test_the_schedules_tick_asks_for_yesterday_and_materializes_it_alone(tmp_path: Path) -> None:
     import dagster as dg
 
-    from dagster_project.schedules import daily_schedule
+    from dagster_project.build import build_definitions
 
-    schedule = daily_schedule(3, enabled=True)
+    home = tmp_path / "home"
+    done(confide(home, "init"))
+    done(confide(home, "ingest", write_lines(tmp_path / "l.jsonl", small_world(DAYS, a_day=10))))
+    repository = build_definitions(home).get_repository_def()
     moment = datetime(2026, 10, 12, 3, 0, tzinfo=UTC)
-    with dg.DagsterInstance.ephemeral() as instance:
-        tick = schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=moment))
-    assert tick.run_requests is not None
-    assert [r.partition_key for r in tick.run_requests] == ["2026-10-11"]
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=moment, repository_def=repository)
+        tick = repository.get_schedule_def("daily_schedule").evaluate_tick(context)
+        assert tick.run_requests is not None
+        (request,) = tick.run_requests
+        assert request.partition_key == "2026-10-11"
+        job = repository.get_job("daily")
+        assert job.execute_in_process(instance=instance, partition_key=request.partition_key, tags=request.tags).success
+        for key in (["lake", "messages"], ["lake", "detail_labels"], ["intermediate", "int_conversations"]):
+            assert instance.get_materialized_partitions(dg.AssetKey(key)) == {"2026-10-11"}
+    stale = done(confide(home, "status", "--json")).json["days"]["stale"]
+    assert stale == DAYS[:-1]
