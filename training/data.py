@@ -9,6 +9,7 @@ Groups keep what belongs together (one prompt answered by five models, a post an
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ OWN = Path(__file__).parent / "examples"
 RELIABILITY = {"high": 1.0, "medium": 0.7, "low": 0.4}
 LICENCES = {
     "own": "written for Confide (Apache-2.0)",
+    "own-talks": "written for Confide (Apache-2.0)",
     "counsel-chat": "MIT",
     "arena-hard-v2": "Apache-2.0",
     "mt_bench": "Apache-2.0",
@@ -109,10 +111,7 @@ def screen_examples(data: Path) -> list[Example]:
         heads = {"content_creation": int(labels["content_creation"])}
         heads |= {t: int(t in labels["affective_type"]) for t in AFFECTIVE_TYPES}
         found.append(Example("own", row["conversation_id"], heads, 2.0, conversation_of(row)))
-        # A conversation is met at any length: its first half teaches what there is to see by then.
-        if len(row["messages"]) >= 6:
-            half = row["messages"][: len(row["messages"]) // 2]
-            found.append(Example("own", row["conversation_id"], heads, 0.7, conversation_of(row, half)))
+        found.extend(Example("own", row["conversation_id"], heads, 0.7, conversation_of(row, v)) for v in variants(row))
     seen: set[str] = set()
     for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
         heads = screen_labels(row["labels"]["affective_type"])
@@ -123,6 +122,9 @@ def screen_examples(data: Path) -> list[Example]:
         if row["source"] == "counsel-chat" and "\n" in text:
             title = [{"role": "user", "content": text.split("\n", 1)[0]}]
             found.append(Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, title)))
+            found.extend(
+                Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, v)) for v in variants(row)
+            )
     for row in train_rows(data / "corpus" / "assistant_chats.jsonl.gz"):
         text = human_text(row)
         if text in seen:
@@ -133,18 +135,59 @@ def screen_examples(data: Path) -> list[Example]:
             found.append(Example(row["source"], text[:80], heads, 1.0 if made else 0.7, conversation_of(row)))
         elif row["source"] in ("hh-rlhf-harmless-test", "oasst-en100") and _impersonal(text):
             found.append(Example(row["source"], text[:80], NOTHING, 0.3, conversation_of(row)))
-    prompts = sorted(
-        {
-            r["messages"][0]["content"]
-            for r in train_rows(data / "dev" / "pushback.jsonl.gz")
-            if r["source"] == "xstest-v2"
-        }
-    )
-    for prompt in prompts:
-        asked = {"messages": [{"role": "user", "content": prompt}]}
-        found.append(Example("xstest-prompts", prompt, NOTHING, 0.4, conversation_of(asked)))
+    found.extend(_questions(data))
     found.extend(_chitchat(data))
     return [e for e in found if e.conversation and _usable("\n".join(m.content for m in e.conversation.human_messages))]
+
+
+GREETINGS = ("hi", "hello", "hey there", "good morning", "good evening!", "hi, can I ask you something?", "hello again")
+PARTINGS = (
+    "thanks",
+    "thank you, that helps",
+    "ok thanks!",
+    "cheers",
+    "ok",
+    "alright, I'll think about it",
+    "bye for now",
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+def variants(row: Row) -> list[list[Row]]:
+    """The same conversation as it could also have come: its first half; in several messages; with hello and thanks.
+
+    Sources differ in how many messages a conversation has, and what is meant must not be read from that.
+    """
+    messages: list[Row] = row["messages"]
+    found: list[list[Row]] = []
+    if len(messages) >= 6:
+        found.append(messages[: len(messages) // 2])
+    n = number_of(human_text(row))
+    hello, thanks = GREETINGS[n % len(GREETINGS)], PARTINGS[n // 7 % len(PARTINGS)]
+    human = [m["content"] for m in messages if m["role"] == "user"]
+    sentences = [p for p in _SENTENCE.split(human[0]) if p.strip()]
+    if len(human) == 1 and len(sentences) >= 3:
+        size = 1 + len(sentences) // 6
+        pieces = [" ".join(sentences[i : i + size]) for i in range(0, len(sentences), size)]
+        if n % 2:
+            pieces = [hello, *pieces, thanks]
+        found.append([{"role": "user", "content": p} for p in pieces])
+    elif n % 2:
+        found.append([{"role": "user", "content": hello}, *messages, {"role": "user", "content": thanks}])
+    return found
+
+
+def _questions(data: Path) -> Iterator[Example]:
+    """XSTest's questions: one by one, and several in a row as people ask them. Questions of a bucket share a fold."""
+    rows = train_rows(data / "dev" / "pushback.jsonl.gz")
+    buckets: dict[str, list[str]] = {}
+    for prompt in sorted({r["messages"][0]["content"] for r in rows if r["source"] == "xstest-v2"}):
+        buckets.setdefault(f"xstest-{number_of(prompt) % 30}", []).append(prompt)
+    for bucket, prompts in buckets.items():
+        series = [[p] for p in prompts] + [prompts[i : i + 2 + i % 4] for i in range(0, len(prompts), 2)]
+        for asked in series:
+            row = {"messages": [{"role": "user", "content": p} for p in asked]}
+            yield Example("xstest-prompts", bucket, NOTHING, 0.4, conversation_of(row))
 
 
 def _usable(text: str) -> bool:
@@ -182,6 +225,12 @@ def pushback_examples(data: Path) -> list[Example]:
             if kind:
                 heads |= {k: int(k == kind) for k in PUSHBACK_KINDS}
             found.append(Example("own", row["conversation_id"], heads, 3.0, turn=said[event["message_index"]]))
+    for row in own_rows("types"):
+        # The assistant's part in the talks written for the types was written without pushback.
+        types = row["labels"]["affective_type"]
+        if types and "sexual_roleplay" not in types:
+            for turn in turns(conversation_of(row)):
+                found.append(Example("own-talks", row["conversation_id"], {"any": 0}, 1.0, turn=turn))
     refusal = {"any": 1, **{k: int(k == "refusal") for k in PUSHBACK_KINDS}}
     for row in train_rows(data / "dev" / "pushback.jsonl.gz"):
         (turn,) = turns(conversation_of(row))

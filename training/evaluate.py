@@ -23,7 +23,7 @@ from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS, sent
 from training.data import WEAK, Example, Row, conversation_of, evaluation_rows
 from training.fit import Fitted, fit_group
 from training.measures import binary, expected_calibration_error, macro_f1, spearman
-from training.train import HEADS, REGULARISATION, TABLES, CachedVectors, train
+from training.train import BASE_RATES, HEADS, REGULARISATION, TABLES, CachedVectors, train
 
 Figures = dict[str, Any]
 
@@ -107,7 +107,11 @@ def left_out(
     tested = [e for e in examples if e.source == source]
     table = TABLES[group](rest + tested, vectors)
     fit = fit_group(
-        HEADS[group], rest, type(table)(table.matrix[: len(rest)], table.idf, table.n_dense), REGULARISATION[group]
+        HEADS[group],
+        rest,
+        type(table)(table.matrix[: len(rest)], table.idf, table.n_dense),
+        REGULARISATION[group],
+        base_rate=BASE_RATES.get(group),
     )
     beta = np.vstack([fit.heads.grams, fit.heads.dense])
     margins = table.matrix[len(rest) :] @ beta + fit.heads.bias

@@ -112,10 +112,12 @@ def fit_group(
     c: float,
     final: bool = True,
     choose: Literal["f1", "gate", "half"] = "f1",
+    base_rate: float | None = None,
 ) -> Fitted:
     """Fit every head by five folds (for calibration and threshold), then on all rows.
 
-    choose: how a threshold is set: for the best F1, to lose next to nothing, or one half.
+    choose: how a threshold is set: for the best F1, to lose next to nothing, or one half. base_rate: the share of yes
+    in the logs to come, where the rows have far more: calibration and threshold of the first head are set for it.
     """
     n_folds = 3 if len(examples) > 20_000 else FOLDS
     folds = np.array([fold_of(e) % n_folds for e in examples])
@@ -137,10 +139,14 @@ def fit_group(
                 continue
             beta = _fit(table.matrix[here], y[here], balanced(y[here], weights[here]), c)
             margins[there, h] = table.matrix[there] @ beta[:-1] + beta[-1]
-        slope[h], intercept[h] = platt(margins[has, h], y[has], weights[has])
+        expected = weights.copy()
+        if base_rate and h == 0:
+            yes, no = weights[has & (y == 1)].sum(), weights[has & (y == 0)].sum()
+            expected[y == 0] *= max(1.0, (1 - base_rate) / base_rate * yes / no)
+        slope[h], intercept[h] = platt(margins[has, h], y[has], expected[has])
         p = 1 / (1 + np.exp(-(slope[h] * margins[:, h] + intercept[h])))
         if choose == "f1":
-            threshold[h] = best_threshold(p[has], y[has], weights[has])
+            threshold[h] = best_threshold(p[has], y[has], expected[has])
         elif choose == "gate":
             threshold[h] = gate_threshold(p[has], y[has])
         if final:

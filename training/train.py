@@ -46,6 +46,9 @@ THRESHOLDS: dict[str, Literal["f1", "gate", "half"]] = {
     "pushback": "f1",
     "sentiment": "half",
 }
+BASE_RATES = {"pushback": 0.2}
+"""One turn in five: far less than in XSTest (half), where a threshold would call every second talk pushback; more than in
+the study (a tenth of conversations), so that the milder kinds are found at all."""
 MIN_DF = 2
 """A column met in fewer examples weighs nothing: it would tell one example, not a kind."""
 
@@ -148,7 +151,14 @@ def train(data: Path, out: Path, cache: Path | None) -> dict[str, tuple[Sequence
     groups: dict[str, Any] = {}
     for name, heads in HEADS.items():
         examples = EXAMPLES[name](data)
-        fit = fit_group(heads, examples, TABLES[name](examples, vectors), REGULARISATION[name], choose=THRESHOLDS[name])
+        fit = fit_group(
+            heads,
+            examples,
+            TABLES[name](examples, vectors),
+            REGULARISATION[name],
+            choose=THRESHOLDS[name],
+            base_rate=BASE_RATES.get(name),
+        )
         fitted[name] = (examples, fit)
         arrays |= arrays_of(name, fit.heads)
         groups[name] = {"heads": list(heads), "trained_on": provenance(examples)}

@@ -22,13 +22,14 @@ SlotChoices = tuple[tuple[tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
 class Beat:
     """One exchange: what the assistant asks, what the person says to it, what the assistant makes of that.
 
-    at: where in a talk it belongs, from 0 to 1.
+    at: where in a talk it belongs, from 0 to 1. later: only when the two have talked a while.
     """
 
     ask: Lines
     say: Paired
     tip: Paired
     at: float
+    later: bool
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,10 @@ class Topic:
 
 @dataclass(frozen=True)
 class TypeBank:
-    """Everything that talks of one affective type are made of."""
+    """Everything that talks of one affective type are made of. light: its tips jest, and spare the desperate."""
 
     affective_type: str
+    light: bool
     voice: Voice
     bridge: Lines
     wrap: Lines
@@ -135,6 +137,7 @@ class Banks:
 
     common: SlotChoices
     greetings: Lines
+    tails: Lines
     thanks: tuple[tuple[Lines, Paired], ...]
     system: Lines
     talks: Mapping[str, TypeBank]
@@ -151,6 +154,7 @@ def load_banks() -> Banks:
     return Banks(
         common=_slots(common["slots"]),
         greetings=_lines(common["greetings"]),
+        tails=_lines(common["tails"]),
         thanks=tuple((_lines(t["say"]), _paired(t["reply"])) for t in common["thanks"]),
         system=_lines(common["system"]),
         talks={bank.affective_type: bank for bank in talks},
@@ -212,7 +216,9 @@ def _slots(raw: Mapping[str, str | Sequence[str]] | None) -> SlotChoices:
 
 
 def _beat(raw: Mapping[str, Any], at: float) -> Beat:
-    return Beat(_lines(raw["ask"]), _paired(raw["say"]), _paired(raw["tip"]), raw.get("at", at))
+    return Beat(
+        _lines(raw["ask"]), _paired(raw["say"]), _paired(raw["tip"]), raw.get("at", at), raw.get("later", False)
+    )
 
 
 def _voice(raw: Mapping[str, Any]) -> Voice:
@@ -254,6 +260,7 @@ def _event(raw: Mapping[str, Any]) -> Event:
 def _type_bank(raw: Mapping[str, Any]) -> TypeBank:
     return TypeBank(
         affective_type=raw["affective_type"],
+        light=raw.get("light", False),
         voice=_voice(raw),
         bridge=_lines(raw["bridge"]),
         wrap=_lines(raw["wrap"]),

@@ -14,6 +14,7 @@ from dagster_project.domain.conversations import Role
 _SECOND_REQUEST_RATE = 0.22
 _MORE_RATE = 0.30
 _THANKS_RATE = 0.16
+_TAIL_RATE = 0.40
 
 
 def write_everyday(banks: Banks, content_creation: bool, rng: Random) -> Script:
@@ -26,6 +27,8 @@ def write_everyday(banks: Banks, content_creation: bool, rng: Random) -> Script:
         Deck(rng),
     )
     _exchange(script, (subject.say, subject.reply), slots, subject.level, deck, rng)
+    if rng.random() < _TAIL_RATE:
+        script.turns[0].text += f" {expand(rng.choice(banks.tails), slots, rng)}"
     if subject.tool is not None:
         script.turns.insert(1, Turn(Role.TOOL, subject.tool))
     if subject.more and rng.random() < _MORE_RATE:

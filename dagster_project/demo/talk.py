@@ -63,7 +63,8 @@ def _plan_pushback(bank: TypeBank, topic: Topic, n_turns: int, rng: Random) -> d
         fitting = [e for e in bank.events if e.kind == kind and _fits(e, topic) and e not in found.values()]
         free = [i for i in range(n_turns) if i not in found]
         if fitting and free:
-            found[rng.choice(free)] = rng.choice(fitting)
+            # Assistants object later rather than sooner: by then they know what is at stake.
+            found[rng.choices(free, [1 + i / 3 for i in free])[0]] = rng.choice(fitting)
     return found
 
 
@@ -129,7 +130,8 @@ class _Writer:
     def _beats(self, wanted: int) -> list[Beat]:
         """So many beats in the order of a talk, some of the type's own among those of the topic."""
         shared = [] if self._topic.alone else list(self._bank.beats)
-        pool = [*self._topic.beats, *self._rng.sample(shared, k=min(len(shared), self._rng.choice((0, 1, 1, 2))))]
+        own = [b for b in self._topic.beats if wanted > 2 or not b.later]
+        pool = [*own, *self._rng.sample(shared, k=min(len(shared), self._rng.choice((0, 1, 1, 2))))]
         extra = [b for b in shared if b not in pool]
         while len(pool) < wanted and extra:
             pool.append(extra.pop())
@@ -175,7 +177,7 @@ class _Writer:
             parts.append(expand(_SAFE_FIRST, self._slots, self._rng))
         elif not last and (self._style != "plain" or not tip or self._rng.random() < 0.4):
             parts.append(self._fill(self._voice_lines("ack", _third(level))))
-        if tip:
+        if tip and not (self._bank.light and level == LEVELS[0]):
             two = self._style == "points" and len(tip) > 1 and not last and self._rng.random() < 0.4
             parts.append(f"\n- {self._fill(tip)}\n- {self._fill(tip)}\n" if two else self._fill(tip))
         if last:
