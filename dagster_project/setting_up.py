@@ -11,6 +11,8 @@ DAGSTER_YAML = """\
 # Written by `confide init`. Telemetry is off; what steps print is not kept (it could hold text).
 telemetry:
   enabled: false
+nux:
+  enabled: false
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager

@@ -21,7 +21,7 @@ from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.domain.labels import Answer
 from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS, sentiment_change
 from training.data import WEAK, Example, Row, conversation_of, evaluation_rows
-from training.fit import Fitted, fit_group
+from training.fit import Fitted, fit_group, known
 from training.measures import binary, expected_calibration_error, macro_f1, spearman
 from training.train import BASE_RATES, HEADS, REGULARISATION, TABLES, CachedVectors, train
 
@@ -47,8 +47,9 @@ def screen_figures(
             figures["by_source"][source] = _screen_source(said[here], true[here].astype(bool))
     labelled = np.isin(of, [s for s in sources if s not in WEAK])
     for i, head in enumerate(HEADS["screen"]):
-        figures["by_type"][head] = binary(said[labelled, i], true[labelled, i]) | {
-            "calibration_error": expected_calibration_error(p[labelled, i], true[labelled, i])
+        here = labelled & known(examples, head)
+        figures["by_type"][head] = binary(said[here, i], true[here, i]) | {
+            "calibration_error": expected_calibration_error(p[here, i], true[here, i])
         }
     figures["types_macro_f1"] = round(float(np.mean([figures["by_type"][t]["f1"] for t in AFFECTIVE_TYPES])), 3)
     return figures
@@ -92,10 +93,10 @@ def sentiment_figures(examples: Sequence[Example], fit: Fitted, source: str) -> 
     figures: Figures = {"n": len(true), "macro_f1": macro_f1(said, true)}
     for head in ("strong_negative", "strong_positive"):
         i = fit.heads.names.index(head)
-        known = here & np.array([head in e.labels for e in examples])
-        if known.any():
-            y = [e.labels[head] for e, k in zip(examples, known, strict=True) if k]
-            figures[head] = binary(p[known, i] >= fit.heads.threshold[i], y)["f1"]
+        labelled = here & known(examples, head)
+        if labelled.any():
+            y = [e.labels[head] for e, k in zip(examples, labelled, strict=True) if k]
+            figures[head] = binary(p[labelled, i] >= fit.heads.threshold[i], y)["f1"]
     return figures
 
 

@@ -100,7 +100,7 @@ def best_threshold(p: NDArray[np.float64], y: NDArray[np.int64], weight: NDArray
     return best[1]
 
 
-def gate_threshold(p: NDArray[np.float64], y: NDArray[np.int64], lost: float = 0.01) -> float:
+def gate_threshold(p: NDArray[np.float64], y: NDArray[np.int64], lost: float = 0.02) -> float:
     """The probability under which no more than the share `lost` of the true ones lies."""
     return float(np.floor(np.quantile(p[y == 1], lost) * 1e4) / 1e4)
 

@@ -47,8 +47,8 @@ THRESHOLDS: dict[str, Literal["f1", "gate", "half"]] = {
     "sentiment": "half",
 }
 BASE_RATES = {"pushback": 0.2}
-"""One turn in five: far less than in XSTest (half), where a threshold would call every second talk pushback; more than in
-the study (a tenth of conversations), so that the milder kinds are found at all."""
+"""One turn in five: far less than in XSTest (half), whose threshold would find pushback in every second talk; more than
+in the study (a tenth of conversations), so that the milder kinds are found at all."""
 MIN_DF = 2
 """A column met in fewer examples weighs nothing: it would tell one example, not a kind."""
 

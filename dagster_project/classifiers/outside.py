@@ -102,7 +102,7 @@ def _labelled_batch(
     batch: Sequence[Parsed | Rejected], classifier: Classifier, facets: Sequence[Facet], progress: Progress | None
 ) -> Iterator[dict[str, Any]]:
     conversations = [r.conversation for r in batch if isinstance(r, Parsed)]
-    answers = iter(classifier.classify(facets, conversations, progress))
+    answers = iter(list(classifier.classify(facets, conversations, progress)))
     for record in batch:
         if isinstance(record, Rejected):
             if progress:

@@ -1,79 +1,16 @@
 """What an operator does in the UI, done through its own GraphQL: backfill, twice at once, schedule, refusal."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.homes import confide, done, lake_rows, warehouse_rows
+from tests.support.ui import Ui, running_ui
 from tests.support.worlds import days_from, small_world, write_lines
 
 DAYS = days_from("2026-10-05", 7)
-LAUNCH = """
-mutation Launch($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}
-"""
-STATUS = (
-    "query Status($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
-)
-GROUPS = """
-{ assetNodes { assetKey { path } groupName partitionDefinition { type } } }
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Ui:
-    """The webserver and daemon of a home, spoken to as the browser does."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self._url = home, f"http://127.0.0.1:{port}/graphql"
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            told = json.load(answer)
-        assert "errors" not in told, told["errors"]
-        return told["data"]
-
-    def daily_assets(self) -> list[dict[str, Any]]:
-        nodes = self.ask(GROUPS)["assetNodes"]
-        return [n["assetKey"] for n in nodes if n["groupName"] in ("ingestion", "classification", "warehouse")]
-
-    def backfill(self, days: list[str]) -> str:
-        keys = [{"path": k["path"]} for k in self.daily_assets()]
-        told = self.ask(LAUNCH, params={"assetSelection": keys, "partitionNames": days})["launchPartitionBackfill"]
-        assert told["__typename"] == "LaunchBackfillSuccess", told
-        return str(told["backfillId"])
-
-    def wait(self, backfill: str, seconds: float = 240) -> str:
-        deadline = time.monotonic() + seconds
-        status = ""
-        while time.monotonic() < deadline:
-            status = self.ask(STATUS, id=backfill)["partitionBackfillOrError"]["status"]
-            if status not in ("REQUESTED", "CANCELING", "FAILING"):
-                return str(status)
-            time.sleep(2)
-        return f"still {status}"
 
 
 @pytest.fixture(scope="module")
@@ -87,28 +24,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ui(home: Path) -> Iterator[Ui]:
-    port = free_port()
-    log = (home.parent / "ui.log").open("w")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dagster_project.cli.main", "--home", str(home), "ui", "--port", str(port)],
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        env={**os.environ},
-    )
-    speaker = Ui(home, port)
-    try:
-        for _ in range(120):
-            try:
-                speaker.ask("{ version }")
-                break
-            except OSError:
-                time.sleep(1)
+    with running_ui(home) as speaker:
         yield speaker
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(30)
-        log.close()
 
 
 def test_days_backfilled_twice_at_once_leave_the_rows_of_a_single_run(ui: Ui, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def test_english_code_and_doubtful_short_texts_pass(text: str) -> None:
     assert not clearly_not_english(text)
 
 
-@pytest.mark.parametrize(("text", "readable"), [("a", True), (":(", True), ("😭", True), ("", False), ("?! 123 …", False), ("\x00\n", False)])
+@pytest.mark.parametrize(
+    ("text", "readable"), [("a", True), (":(", True), ("😭", True), ("", False), ("?! 123 …", False), ("\x00\n", False)]
+)
 def test_what_can_be_read(text: str, readable: bool) -> None:
     assert is_readable(text) is readable

@@ -46,7 +46,7 @@ MEASURED = {"content_creation": 1, "affective_type": 1, "pushback": 1, "sentimen
 """Facet ids and the version of each that the heads were trained for."""
 SCREEN_FACETS = ("content_creation", "affective_type")
 PUSHBACK_KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
-CHUNK = 64
+CHUNK = 256
 
 VectorsByText = Mapping[str, Vectors]
 
