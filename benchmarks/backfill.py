@@ -38,9 +38,8 @@ def main() -> int:
             if wanted.screenshot:
                 picture(ui.url("/asset-groups"), wanted.screenshot)
         state = done(confide(home, "status", "--json")).json["days"]
-    print(
-        f"{len(days)} days, {world.accepted} conversations: {ended} in {seconds:.0f} s ({seconds / LIMIT_SECONDS:.2f} of the limit)"
-    )
+    of_limit = seconds / LIMIT_SECONDS
+    print(f"{len(days)} days, {world.accepted} conversations: {ended} in {seconds:.0f} s ({of_limit:.2f} of the limit)")
     print(f"up to date: {state['up_to_date']} of {state['landed']} days")
     return 0 if ended == "COMPLETED_SUCCESS" and not state["stale"] else 1
 

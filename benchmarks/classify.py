@@ -19,18 +19,16 @@ from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.sources.confide import read
 from dagster_project.sources.outcome import Parsed
 
-WORDS = (
-    "the my of and rain sister work never always garden sleep talk boss night well what how please friend long".split()
-)
+WORDS = "the my of and rain sister work never always garden sleep talk boss night well what how please friend long"
 
 
 def made_up(n: int) -> list[Conversation]:
     """Chats of two to eight messages of about fifteen words; no two messages alike."""
-    chats = []
+    chats, vocabulary = [], WORDS.split()
     for i in range(n):
         messages = []
         for j in range(2 + i % 7):
-            words = [WORDS[(i * 7 + j * 13 + k * (1 + i % 5)) % len(WORDS)] for k in range(10 + (i + j) % 11)]
+            words = [vocabulary[(i * 7 + j * 13 + k * (1 + i % 5)) % len(vocabulary)] for k in range(10 + (i + j) % 11)]
             messages.append(Message(Role.USER if j % 2 == 0 else Role.ASSISTANT, f"{' '.join(words)} {i} {j}"))
         chats.append(Conversation(f"c{i}", None, datetime(2026, 1, 1, tzinfo=UTC), tuple(messages)))
     return chats
@@ -38,9 +36,11 @@ def made_up(n: int) -> list[Conversation]:
 
 def embedding_rates(embedder: MiniLM) -> dict[str, int]:
     """Texts a second by number of words."""
-    rates = {}
+    rates, vocabulary = {}, WORDS.split()
     for n_words in (10, 40, 90):
-        texts = [" ".join(WORDS[(i + k) % len(WORDS)] for k in range(n_words)) + f" {i % 10}" for i in range(200)]
+        texts = [
+            " ".join(vocabulary[(i + k) % len(vocabulary)] for k in range(n_words)) + f" {i % 10}" for i in range(200)
+        ]
         start = time.perf_counter()
         embedder.embed(texts)
         rates[f"{n_words}_words"] = round(len(texts) / (time.perf_counter() - start))

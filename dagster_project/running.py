@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -82,7 +83,7 @@ class Runner:
         # What dbt prints is not ours to show: stdout is a command's one result, and a library's words may hold values.
         with (
             instance_of(self.workspace.home) as instance,
-            open(os.devnull, "w") as nowhere,
+            Path(os.devnull).open("w") as nowhere,
             contextlib.redirect_stdout(nowhere),
         ):
             result = job.execute_in_process(

@@ -45,7 +45,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn from. labels: 0/1 by head; a head not named is not known here."""
+    """One thing to learn from. labels: 0/1 by head; a head not named is not known here. variant: another shape of an
+    example that is there already: learnt from, not measured on."""
 
     source: str
     group: str
@@ -54,6 +55,7 @@ class Example:
     conversation: Conversation | None = None
     turn: Turn | None = None
     text: str = ""
+    variant: bool = False
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -111,7 +113,10 @@ def screen_examples(data: Path) -> list[Example]:
         heads = {"content_creation": int(labels["content_creation"])}
         heads |= {t: int(t in labels["affective_type"]) for t in AFFECTIVE_TYPES}
         found.append(Example("own", row["conversation_id"], heads, 2.0, conversation_of(row)))
-        found.extend(Example("own", row["conversation_id"], heads, 0.7, conversation_of(row, v)) for v in variants(row))
+        found.extend(
+            Example("own", row["conversation_id"], heads, 0.7, conversation_of(row, v), variant=True)
+            for v in variants(row)
+        )
     seen: set[str] = set()
     for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
         heads = screen_labels(row["labels"]["affective_type"])
@@ -121,9 +126,12 @@ def screen_examples(data: Path) -> list[Example]:
         found.append(Example(row["source"], text[:80], heads, weight, conversation_of(row)))
         if row["source"] == "counsel-chat" and "\n" in text:
             title = [{"role": "user", "content": text.split("\n", 1)[0]}]
-            found.append(Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, title)))
+            found.append(
+                Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, title), variant=True)
+            )
             found.extend(
-                Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, v)) for v in variants(row)
+                Example(row["source"], text[:80], heads, weight / 2, conversation_of(row, v), variant=True)
+                for v in variants(row)
             )
     for row in train_rows(data / "corpus" / "assistant_chats.jsonl.gz"):
         text = human_text(row)
@@ -187,7 +195,7 @@ def _questions(data: Path) -> Iterator[Example]:
         series = [[p] for p in prompts] + [prompts[i : i + 2 + i % 4] for i in range(0, len(prompts), 2)]
         for asked in series:
             row = {"messages": [{"role": "user", "content": p} for p in asked]}
-            yield Example("xstest-prompts", bucket, NOTHING, 0.4, conversation_of(row))
+            yield Example("xstest-prompts", bucket, NOTHING, 0.4, conversation_of(row), variant=len(asked) > 1)
 
 
 def _usable(text: str) -> bool:

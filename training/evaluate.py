@@ -37,6 +37,8 @@ def screen_figures(
     examples: Sequence[Example], p: np.ndarray, threshold: np.ndarray, sources: Sequence[str]
 ) -> Figures:
     """By source: affective or not, content creation, types found; then each type over the sources with human labels."""
+    measured = [i for i, e in enumerate(examples) if not e.variant]
+    examples, p = [examples[i] for i in measured], p[measured]
     said = p >= threshold
     true = np.array([[e.labels.get(h, 0) for h in HEADS["screen"]] for e in examples])
     figures: Figures = {"by_source": {}, "by_type": {}}

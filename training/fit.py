@@ -66,7 +66,7 @@ def balanced(y: NDArray[np.int64], weight: NDArray[np.float64], strength: float 
     """Raise the rarer side's weight part of the way to balance."""
     share = float(weight[y == 1].sum() / weight.sum())
     factors = (((1 - share) / share) ** (strength / 2), (share / (1 - share)) ** (strength / 2))
-    return np.where(y == 1, weight * factors[0], weight * factors[1])
+    return weight * np.where(y == 1, *factors)
 
 
 @dataclass(frozen=True)

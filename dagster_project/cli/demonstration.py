@@ -39,7 +39,7 @@ def demonstrate(root: Path, conversations: int, seed: int) -> None:
     (home.root / MARK).touch()
     OUT.print("[bold]1. A synthetic world[/bold]")
     world = write_world(home.private / "demo", seed, conversations)
-    OUT.print(f"   {world.conversations:,} conversations of {world.users:,} invented people, some lines broken on purpose")
+    OUT.print(f"   {world.conversations:,} conversations of {world.users:,} invented people; some lines are broken")
     workspace = Workspace.open(home.root)
     with progress_bar() as bar:
         OUT.print("[bold]2. confide ingest[/bold]")

@@ -46,7 +46,9 @@ def test_every_path_named_exists(page: Path) -> None:
     tops = ("dagster_project", "dbt", "expectations", "tests", "training", "benchmarks", "docs")
     named = re.findall(rf"`((?:{'|'.join(tops)})/[\w./-]+)`", text)
     assert [p for p in named if not (ROOT / p).exists()] == []
-    inside = re.findall(r"`((?:domain|storage|sources|assets|policy|codebook|classifiers|report|topics)/[\w./-]*)`", text)
+    inside = re.findall(
+        r"`((?:domain|storage|sources|assets|policy|codebook|classifiers|report|topics)/[\w./-]*)`", text
+    )
     assert [p for p in inside if not (ROOT / "dagster_project" / p).exists()] == []
 
 
