@@ -35,6 +35,8 @@ def main() -> int:
             began = time.monotonic()
             ended = ui.wait(ui.backfill(sorted(days)), seconds=600)
             seconds = time.monotonic() - began
+            for words in ui.step_times():
+                print(words)
             if wanted.screenshot:
                 picture(ui.url("/asset-groups"), wanted.screenshot)
         state = done(confide(home, "status", "--json")).json["days"]

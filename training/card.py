@@ -62,7 +62,7 @@ _SCREEN_HEAD = (
     "affective or not: accuracy",
     "F1",
     "content creation F1",
-    "right type among those found",
+    "right type found",
     "types exactly right",
     "could not tell",
 )
@@ -175,7 +175,8 @@ content creation here, as in the labels of Arena-Hard.
 
 ## Agreement on sources it learnt from (out of fold)
 Five folds (three for sentiment), what belongs together in one fold. Optimistic for logs that look different, and
-thresholds were chosen on these very rows. Pushback's threshold expects one turn in five, not every second as in XSTest.
+thresholds were chosen on these very rows. Pushback's threshold expects it in one turn of five, not in every second as
+in XSTest.
 
 {_table(_SCREEN_HEAD, _screen_rows(ins["screen"]["by_source"]))}
 
@@ -207,9 +208,12 @@ Pushback with XSTest left out, learnt from own examples and human advice alone: 
 ## Agreement on data it never saw
 Nothing was chosen on these rows. Their labels are mapped from what each source's own annotators said, not from
 Confide's definitions; ConvAI2 and EmoContext count as companionship because the talk was for its own sake, which is a
-rough guess. One thing was learnt from looking here: a first version, which had met counselling in single messages alone,
-found the right type in 7 of 100 ESConv talks; conversations of several messages were then written, and every example is
-also shown cut into messages, as a first half, or between a hello and a thank-you.
+rough guess. One thing was learnt from looking here: a first version, which had met counselling in single messages
+alone, found the right type in 7 of 100 ESConv talks; conversations of several messages were then written, and every
+example is also shown cut into messages, as a first half, or between a hello and a thank-you. Likewise
+after errors on the synthetic demo world: some own examples (tender scenes that are not sexual, letters and summaries
+asked for, questions of fact about mental health, plain supportive turns) and the rate of pushback to be expected.
+Agreement with its known truth is therefore no independent test.
 
 {_table(_SCREEN_HEAD, _screen_rows(new["screen"]["by_source"]))}
 

@@ -66,7 +66,8 @@ def balanced(y: NDArray[np.int64], weight: NDArray[np.float64], strength: float 
     """Raise the rarer side's weight part of the way to balance."""
     share = float(weight[y == 1].sum() / weight.sum())
     factors = (((1 - share) / share) ** (strength / 2), (share / (1 - share)) ** (strength / 2))
-    return weight * np.where(y == 1, *factors)
+    raised: NDArray[np.float64] = weight * np.where(y == 1, *factors)
+    return raised
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,16 @@ class Ui:
             time.sleep(2)
         return f"still {status}"
 
+    def step_times(self) -> list[str]:
+        """Of every run, how long it waited, took and spent in each step."""
+        query = "{ runsOrError { ... on Runs { results { creationTime startTime endTime stepStats { stepKey startTime endTime } } } } }"
+        told = []
+        for run in self.ask(query)["runsOrError"]["results"]:
+            steps = ", ".join(f"{s['stepKey']} {s['endTime'] - s['startTime']:.0f} s" for s in run["stepStats"])
+            waited, took = run["startTime"] - run["creationTime"], run["endTime"] - run["startTime"]
+            told.append(f"run: waited {waited:.0f} s, took {took:.0f} s ({steps})")
+        return told
+
 
 @contextmanager
 def running_ui(home: Path) -> Iterator[Ui]:

@@ -1,0 +1,110 @@
+"""Training: the same rows give the same bytes, and the examples written for it are what they say."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dagster_project.classifiers.local.classifier import PUSHBACK_KINDS
+from dagster_project.classifiers.local.features import hashed, tokens, word_grams
+from dagster_project.domain.conversations import Role
+from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS
+from training.data import Example, own_rows, variants
+from training.fit import best_threshold, fit_group, gate_threshold, table_of
+from training.measures import binary, expected_calibration_error, macro_f1
+from training.train import arrays_of, write_arrays
+
+SAD, DRY = "i feel so sad and alone today", "sort the list of numbers by size"
+
+
+def small_fit(tmp: Path) -> bytes:
+    texts = [f"{SAD if i % 2 else DRY} word{i % 6}" for i in range(60)]
+    examples = [Example("own", f"g{i}", {"sad": i % 2}, 1.0, text=t) for i, t in enumerate(texts)]
+    dense = np.ones((60, 1), dtype=np.float32)
+    table = table_of([hashed(word_grams(tokens(t))) for t in texts], dense, np.ones(60, bool))
+    fit = fit_group(("sad",), examples, table, 1.0)
+    said = fit.margins[:, 0] > 0
+    assert said.tolist() == [bool(i % 2) for i in range(60)]
+    write_arrays(tmp, arrays_of("x", fit.heads))
+    return tmp.read_bytes()
+
+
+def test_two_fits_give_the_same_bytes(tmp_path: Path) -> None:
+    """Weights nobody can make again are weights nobody can check."""
+    assert small_fit(tmp_path / "a.npz") == small_fit(tmp_path / "b.npz")
+
+
+def test_a_category_nobody_showed_is_never_said() -> None:
+    examples = [Example("own", f"g{i}", {"rare": 0}, 1.0) for i in range(20)]
+    table = table_of([hashed(["a"])] * 20, np.ones((20, 1), dtype=np.float32), np.ones(20, bool))
+    heads = fit_group(("rare",), examples, table, 1.0).heads
+    scores = heads.probabilities(heads.margins(hashed(["a"]), np.ones(1, dtype=np.float32)))
+    assert scores["rare"] < 0.001 and heads.chosen(scores) == []
+
+
+def test_thresholds() -> None:
+    p, y = np.array([0.9, 0.7, 0.6, 0.3, 0.1]), np.array([1, 1, 0, 0, 0])
+    assert 0.6 < best_threshold(p, y, np.ones(5)) <= 0.7
+    scores = np.linspace(0, 1, 101)
+    assert gate_threshold(scores, np.ones(101, dtype=int), lost=0.02) == pytest.approx(0.02)
+
+
+def test_measures_against_figures_worked_out_by_hand() -> None:
+    figures = binary([1, 1, 0, 0, 1], [1, 0, 1, 0, 1])
+    assert (figures["precision"], figures["recall"], figures["f1"], figures["accuracy"]) == (0.667, 0.667, 0.667, 0.6)
+    assert macro_f1(["a", "a", "b"], ["a", "b", "b"]) == pytest.approx((2 / 3 + 2 / 3) / 2, abs=1e-3)
+    assert expected_calibration_error([0.85] * 4 + [0.15] * 4, [1, 1, 1, 0, 0, 0, 0, 1]) == pytest.approx(0.1)
+
+
+def test_own_conversations_are_well_formed_and_enough() -> None:
+    rows = own_rows("types")
+    assert len({r["conversation_id"] for r in rows}) == len(rows)
+    counts: Counter[str] = Counter()
+    for row in rows:
+        assert {m["role"] for m in row["messages"]} <= {r.value for r in Role}
+        assert row["messages"][0]["role"] == "user"
+        types = row["labels"]["affective_type"]
+        assert set(types) <= set(AFFECTIVE_TYPES)
+        assert not (types and row["labels"]["content_creation"])
+        counts.update(types or ["none"])
+    # The roleplay rows are fewer and longer.
+    assert all(counts[t] >= (50 if "roleplay" in t else 70) for t in AFFECTIVE_TYPES)
+    assert counts["none"] >= 150
+
+
+def test_own_conversations_of_every_talk_type_come_in_every_length() -> None:
+    """With single messages alone, a type would be read from the number of messages."""
+    for talk_type in AFFECTIVE_TYPES:
+        lengths = [
+            sum(m["role"] == "user" for m in r["messages"])
+            for r in own_rows("types")
+            if talk_type in r["labels"]["affective_type"]
+        ]
+        assert sum(n >= 4 for n in lengths) >= 10
+
+
+def test_own_turns_and_messages_cover_every_kind_and_level() -> None:
+    events = [e for r in own_rows("pushback") for e in r["labels"]["pushback"]]
+    kinds = Counter(e["kind"] for e in events)
+    assert all(kinds[k] >= 25 for k in PUSHBACK_KINDS) and kinds[None] >= 70
+    for row in own_rows("pushback"):
+        for event in row["labels"]["pushback"]:
+            assert row["messages"][event["message_index"]]["role"] == "assistant"
+    levels = Counter(level for r in own_rows("sentiment") for level in r["labels"]["sentiment"])
+    assert all(levels[level] >= 30 for level in SENTIMENT_LEVELS)
+
+
+def test_no_own_example_is_a_copy_of_another() -> None:
+    for name in ("types", "pushback", "sentiment"):
+        seen = Counter(json.dumps(r["messages"]) for r in own_rows(name))
+        assert max(seen.values()) == 1
+
+
+def test_a_variant_says_the_same_in_another_shape() -> None:
+    row = {"messages": [{"role": "user", "content": "I lost my job. I cannot sleep. What now?"}]}
+    for variant in variants(row):
+        said = " ".join(m["content"] for m in variant)
+        assert "I lost my job. I cannot sleep. What now?" in said
+        assert len(variant) >= 3
