@@ -27,7 +27,7 @@ demo: install
 
 test: install lint
 	@tests/support/install_chromium.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install
 	@$(BIN)/ruff check $(SOURCES)

@@ -46,9 +46,9 @@ THRESHOLDS: dict[str, Literal["f1", "gate", "half"]] = {
     "pushback": "f1",
     "sentiment": "half",
 }
-BASE_RATES = {"pushback": 0.2}
-"""One turn in five: far less than in XSTest (half), whose threshold would find pushback in every second talk; more than
-in the study (a tenth of conversations), so that the milder kinds are found at all."""
+BASE_RATES = {"pushback": 0.05}
+"""One turn in twenty, as the study's "under a tenth of conversations" says of talks of several turns. XSTest's half would
+call every second talk pushback; with a fifth, most of what was called so in ordinary talk was none."""
 MIN_DF = 2
 """A column met in fewer examples weighs nothing: it would tell one example, not a kind."""
 

@@ -15,7 +15,7 @@ from tests.support.homes import CONFIDE, confide, done, warehouse_rows
 from tests.support.worlds import days_from, small_world, write_lines
 
 DAYS = days_from("2026-10-05", 4)
-KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 4
+KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 3
 
 
 @pytest.fixture(scope="module")
