@@ -70,7 +70,7 @@ def test_own_conversations_are_well_formed_and_enough() -> None:
         assert not (types and row["labels"]["content_creation"])
         counts.update(types or ["none"])
     # The roleplay rows are fewer and longer.
-    assert all(counts[t] >= (50 if "roleplay" in t else 70) for t in AFFECTIVE_TYPES)
+    assert all(counts[t] >= (35 if "roleplay" in t else 70) for t in AFFECTIVE_TYPES)
     assert counts["none"] >= 150
 
 
@@ -108,3 +108,11 @@ def test_a_variant_says_the_same_in_another_shape() -> None:
         said = " ".join(m["content"] for m in variant)
         assert "I lost my job. I cannot sleep. What now?" in said
         assert len(variant) >= 3
+
+
+def test_roleplay_examples_stay_tasteful() -> None:
+    """They are of adults and imply; what is said in full has no place in a repository."""
+    words = {"fuck", "cock", "orgasm", "panties", "horny", "strip", "nude", "naked", "moan", "thighs", "breasts"}
+    rows = [r for r in own_rows("types") if any("roleplay" in t for t in r["labels"]["affective_type"])]
+    said = {w.strip(".,!?*;:").lower() for r in rows for m in r["messages"] for w in m["content"].split()}
+    assert rows and not said & words
