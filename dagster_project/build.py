@@ -18,7 +18,7 @@ from dagster_project.assets.topics import topic_assets
 from dagster_project.assets.warehouse import warehouse_assets
 from dagster_project.dbt_project import dbt_executable, manifest_path, use_home
 from dagster_project.home import Home
-from dagster_project.jobs import DAILY, MARTS, RELEASE
+from dagster_project.jobs import DAILY, MARTS, PUBLISH, RELEASE
 from dagster_project.partitions import PERIODS, daily_partitions
 from dagster_project.schedules import daily_schedule
 from dagster_project.sensors import release_sensor, stale_days_sensor
@@ -51,7 +51,7 @@ def build_definitions(root: Path, resources: Mapping[str, Any] | None = None) ->
     ]
     return dg.Definitions(
         assets=[owned(asset) for asset in assets],
-        jobs=[DAILY, MARTS, RELEASE],
+        jobs=[DAILY, MARTS, PUBLISH, RELEASE],
         schedules=[daily_schedule(schedule.hour_utc, schedule.enabled)],
         sensors=[stale_days_sensor(schedule.enabled), release_sensor(schedule.enabled and schedule.release)],
         executor=dg.in_process_executor,

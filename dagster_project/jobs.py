@@ -12,6 +12,11 @@ MARTS = dg.define_asset_job(
     selection=dg.AssetSelection.groups("topics", "marts"),
     description="Find topics and count, for some release periods. Publishes nothing.",
 )
+PUBLISH = dg.define_asset_job(
+    "publish",
+    selection=dg.AssetSelection.groups("release"),
+    description="Pass the gate and publish some complete periods whose counts are up to date.",
+)
 RELEASE = dg.define_asset_job(
     "release",
     selection=dg.AssetSelection.groups("topics", "marts", "release"),

@@ -18,7 +18,7 @@ import dagster as dg
 
 from dagster_project.assets.context import Progress
 from dagster_project.build import build_definitions
-from dagster_project.days import day_states, releasable, why_incomplete
+from dagster_project.days import Marks, day_states, period_digest, releasable, why_incomplete
 from dagster_project.domain.periods import Period, periods_covering
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
@@ -65,7 +65,7 @@ class Runner:
         return outcome
 
     def run_periods(self, job: str, periods: Sequence[Period]) -> Outcome:
-        """Run `marts` or `release` for some periods, in one run where they stand together. Raises RunFailed."""
+        """Run `marts` or `publish` for some periods, in one run where they stand together. Raises RunFailed."""
         outcome = Outcome()
         keys = [p.key for p in sorted(periods)]
         if not keys:
@@ -163,7 +163,10 @@ def release_periods(workspace: Workspace, progress: Progress, wanted: Sequence[P
     periods = sorted(set(wanted)) or releasable(workspace, today)
     if not periods:
         return None
-    outcome = Runner(workspace, progress).run_periods("release", periods)
+    marks = Marks(workspace.home)
+    runner = Runner(workspace, progress)
+    runner.run_periods("marts", [p for p in periods if marks.read(p.key) != period_digest(workspace, p)])
+    outcome = runner.run_periods("publish", periods)
     if "publication" not in outcome.metadata:
         raise RunFailed(f"run {outcome.run_ids[-1]} ended without a publication: see it in `confide ui`")
     last = outcome.metadata["publication"][-1]
