@@ -47,8 +47,9 @@ THRESHOLDS: dict[str, Literal["f1", "gate", "half"]] = {
     "sentiment": "half",
 }
 BASE_RATES = {"pushback": 0.1}
-"""One turn in ten. XSTest's half would call every second talk pushback; the study's rate (under a tenth of conversations,
-so a few turns in a hundred) would lose nearly all of the milder kinds, which the heads tell less surely than refusals."""
+"""One turn in ten. XSTest's half would call every second talk pushback; the study's rate (under a tenth of
+conversations, so a few turns in a hundred) would lose nearly all of the milder kinds, which the heads tell less surely
+than refusals."""
 MIN_DF = 2
 """A column met in fewer examples weighs nothing: it would tell one example, not a kind."""
 
