@@ -18,11 +18,19 @@ import dagster as dg
 
 from dagster_project.assets.context import Progress
 from dagster_project.build import build_definitions
-from dagster_project.days import Marks, day_states, period_digest, releasable, why_incomplete
+from dagster_project.days import (
+    Marks,
+    day_states,
+    period_digest,
+    published_periods,
+    releasable,
+    why_incomplete,
+)
 from dagster_project.domain.periods import Period, periods_covering
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
+from dagster_project.release import refuse_reasons
 from dagster_project.sensors import range_tags
 from dagster_project.workspace import Workspace
 
@@ -41,6 +49,17 @@ class Outcome:
     def total(self, asset: str, key: str) -> int:
         """A count summed over the runs."""
         return sum(int(m.get(key, 0)) for m in self.metadata.get(asset, []))
+
+
+PID_TAG = "confide/pid"
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> None:
+    """End the runs of commands that were killed: left open, they would hold their place in the queue for ever."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])):
+        pid = run.tags.get(PID_TAG)
+        if pid is not None and not Path(f"/proc/{pid}").exists():
+            instance.report_run_failed(run, "the command that ran it was killed")
 
 
 @contextlib.contextmanager
@@ -86,9 +105,10 @@ class Runner:
             Path(os.devnull).open("w") as nowhere,
             contextlib.redirect_stdout(nowhere),
         ):
+            close_dead_runs(instance)
             result = job.execute_in_process(
                 instance=instance,
-                tags=range_tags(first, last),
+                tags={**range_tags(first, last), PID_TAG: str(os.getpid())},
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
@@ -157,6 +177,8 @@ def release_periods(workspace: Workspace, progress: Progress, wanted: Sequence[P
     None when there is nothing to publish. Raises RunFailed with the reason for a refusal.
     """
     today = datetime.now(UTC).date()
+    if wanted and (reasons := refuse_reasons(wanted, published_periods(workspace.home))):
+        raise RunFailed("; ".join(reasons))
     for period in wanted:
         if reason := why_incomplete(workspace, period, today):
             raise RunFailed(reason)

@@ -19,6 +19,7 @@ compute_logs:
 concurrency:
   pools:
     default_limit: 1
+    granularity: run
   runs:
     max_concurrent_runs: 4
 """
