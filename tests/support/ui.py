@@ -66,7 +66,7 @@ class Ui:
         assert told["__typename"] == "LaunchBackfillSuccess", told
         return str(told["backfillId"])
 
-    def wait(self, backfill: str, seconds: float = 240) -> str:
+    def wait(self, backfill: str, seconds: float = 600) -> str:
         deadline = time.monotonic() + seconds
         status = ""
         while time.monotonic() < deadline:
