@@ -4,7 +4,7 @@ Lives here: where a partition lies, its schema, and writing and reading it. Any 
 the last rename wins. Not here: what the rows mean (`domain/`), validation (`expectations/frames`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -115,12 +115,6 @@ class Lake:
     def days(self, table: str) -> list[date]:
         """The days that a table has, in order."""
         return sorted(date.fromisoformat(p.parent.name[4:]) for p in self._root.glob(f"{table}/day=*/data.parquet"))
-
-    def read_days(self, table: str, days: Iterable[date]) -> pl.DataFrame:
-        """Several days below one another, with a `day` column."""
-        frames = [self.read(table, d).with_columns(pl.lit(d).alias("day")) for d in days]
-        empty = pl.DataFrame(schema={**TABLES[table], "day": pl.Date})
-        return pl.concat([empty, *frames])
 
 
 def empty_arrow(table: str) -> pa.Table:
