@@ -16,7 +16,7 @@ from dagster_project.assets.ingestion import ingestion_assets
 from dagster_project.assets.release import release_assets
 from dagster_project.assets.topics import topic_assets
 from dagster_project.assets.warehouse import warehouse_assets
-from dagster_project.dbt_project import dbt_executable, manifest_path, use_home
+from dagster_project.dbt_project import dbt_resource, manifest_path, use_home
 from dagster_project.home import Home
 from dagster_project.jobs import DAILY, MARTS, PUBLISH, RELEASE
 from dagster_project.partitions import PERIODS, daily_partitions
@@ -24,7 +24,6 @@ from dagster_project.schedules import daily_schedule
 from dagster_project.sensors import release_sensor, stale_days_sensor
 from dagster_project.settings import read_settings
 from dagster_project.storage.landing import Landing
-from dagster_project.storage.warehouse import DBT_PROJECT
 
 OWNER = "team:confide"
 
@@ -36,8 +35,6 @@ def first_day(home: Home) -> date:
 
 def build_definitions(root: Path, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Everything of the home at `root`. `resources` replace the usual ones (progress, in the commands)."""
-    from dagster_dbt import DbtCliResource
-
     home = Home(root.absolute())
     use_home(home)
     schedule = read_settings(home.settings_file).schedule
@@ -57,9 +54,7 @@ def build_definitions(root: Path, resources: Mapping[str, Any] | None = None) ->
         executor=dg.in_process_executor,
         resources={
             "confide": ConfideHome(root=str(home.root)),
-            "dbt": DbtCliResource(
-                project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=dbt_executable()
-            ),
+            "dbt": dbt_resource(),
             "progress": Silent(),
             **(resources or {}),
         },

@@ -8,13 +8,20 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagster_project import __version__
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.storage.files import replacing
 from dagster_project.storage.warehouse import DBT_PROJECT, dbt_environment
+
+if TYPE_CHECKING:
+    from dagster_dbt import DbtCliResource
+    from packaging.version import Version
 
 
 class DbtProjectError(ConfideError):
@@ -65,3 +72,16 @@ def manifest_path(home: Home) -> Path:
     with replacing(mark) as temporary:
         temporary.write_text(digest)
     return manifest
+
+
+def dbt_resource() -> "DbtCliResource":
+    """The dbt that assets run. Its version is read from what is installed: `dbt --version` asks the network."""
+    from dagster_dbt import DbtCliResource
+    from packaging.version import Version
+
+    class InstalledDbt(DbtCliResource):
+        @cached_property
+        def _cli_version(self) -> "Version":
+            return Version(version("dbt-core"))
+
+    return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=dbt_executable())
