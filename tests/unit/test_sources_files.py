@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,7 +60,8 @@ def test_files_joined_one_after_the_other_are_read_to_the_end(tmp_path: Path) ->
 
 def _long_file(tmp_path: Path, name: str) -> tuple[Path, int]:
     """Lines that do not pack well, so that half of the file has many of them."""
-    lines = [record(f"c{i}", messages=turns(os.urandom(300).hex())) for i in range(2_000)]
+    rng = random.Random(9)
+    lines = [record(f"c{i}", messages=turns(rng.randbytes(300).hex())) for i in range(2_000)]
     path = write_lines(tmp_path / name, lines)
     return path, len(lines)
 
@@ -91,7 +93,8 @@ def test_damage_in_the_middle_keeps_what_came_before(tmp_path: Path) -> None:
         path.write_bytes(data)
         found = outcomes(path)
         assert found[-1][1] == "damaged_file"
-        assert 1 < len(found) < n_lines
+        sound = n_lines // 3  # What comes after the damage may read as lines; they are judged like any other.
+        assert found[:sound] == [(i + 1, f"c{i}") for i in range(sound)]
 
 
 @pytest.mark.parametrize("name", ["empty.gz", "empty.zst", "empty.parquet"])
