@@ -15,8 +15,9 @@ import polars as pl
 
 from dagster_project import __version__
 from dagster_project.domain.disclosure.candidates import CandidateError, Row
+from dagster_project.domain.disclosure.editions import PublishedRow
 from dagster_project.domain.disclosure.primary import users_by_period
-from dagster_project.domain.disclosure.suppression import PublishedRow, suppress
+from dagster_project.domain.disclosure.suppression import suppress
 from dagster_project.domain.periods import Period
 from dagster_project.domain.tables import PREVALENCE, TABLES
 from dagster_project.home import Home
@@ -38,7 +39,11 @@ class GateFailed(ReleaseRefused):
 
 @dataclass(frozen=True)
 class PeriodMetadata:
-    """What the manifest says of one period, besides the policy: who labelled, with which questions, of which sample."""
+    """What the manifest says of one period, besides the policy: who labelled, with which questions, of which sample.
+
+    labelling_usd: what that cost, None where nothing is paid. An exact cost would tell how many conversations were
+    looked at in detail: two digits of it are published.
+    """
 
     period: Period
     labellers: Mapping[str, str]
@@ -46,6 +51,7 @@ class PeriodMetadata:
     prompt_hashes: Mapping[str, str]
     not_measured: Sequence[str] = ()
     sample_design: Mapping[str, Any] = field(default_factory=lambda: {"mode": "census"})
+    labelling_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +211,7 @@ def _about(one: PeriodMetadata, policy: Policy) -> dict[str, Any]:
         "prompt_hashes": dict(one.prompt_hashes),
         "not_measured": list(one.not_measured),
         "sample_design": dict(one.sample_design),
+        "labelling_usd": None if one.labelling_usd is None else float(f"{one.labelling_usd:.2g}"),
         "policy": policy.as_manifest(),
     }
 

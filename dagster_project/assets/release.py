@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from dagster_project.assets.context import ConfideHome
-from dagster_project.days import Marks, instrument, period_digest, why_incomplete
+from dagster_project.days import STAGES, Marks, instrument, period_digest, why_incomplete
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
@@ -42,16 +42,23 @@ def require_sound(workspace: Workspace, periods: Sequence[Period]) -> None:
 
 def about(workspace: Workspace, period: Period) -> PeriodMetadata:
     """Who labelled a period, and with which questions."""
-    labelled = [f for stage in ("screen", "detail") for f in instrument(workspace, stage)[0]]
-    asked = {f.id for f in labelled}
-    classifier = workspace.classifier
+    labelled = [(f, workspace.answers(stage)) for stage in STAGES for f in instrument(workspace, stage)[0]]
+    asked = {f.id for f, _ in labelled}
     return PeriodMetadata(
         period=period,
-        labellers={f.id: classifier.labeller for f in labelled},
+        labellers={f.id: answers.labeller for f, answers in labelled},
         facet_versions={f.id: f.version for f in workspace.codebook},
-        prompt_hashes={f.id: classifier.prompt_hash(f) for f in labelled},
+        prompt_hashes={f.id: answers.prompt_hash(f) for f, answers in labelled},
         not_measured=[f.id for f in workspace.codebook if f.id not in asked and f.stage != "cluster"],
+        labelling_usd=labelling_usd(workspace, period),
     )
+
+
+def labelling_usd(workspace: Workspace, period: Period) -> float | None:
+    """What the ledger booked for a period's days; None where nobody is paid."""
+    if not workspace.asks_claude:
+        return None
+    return sum(cost.usd for cost in workspace.ledger.costs() if period.start <= cost.day < period.end)
 
 
 def candidates(workspace: Workspace, periods: Sequence[Period]) -> dict[str, pl.DataFrame]:
