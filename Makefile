@@ -1,5 +1,5 @@
 # Every target sets up what it needs: .venv from requirements.lock, nothing else on the machine is changed
-# (the browser tests install Debian's chromium when it is missing).
+# (the tests install Debian's chromium and PostgreSQL when they are missing, and a small model's server into .venv).
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -27,6 +27,8 @@ demo: install
 
 test: install lint
 	@tests/support/install_chromium.sh
+	@tests/support/install_postgres.sh
+	@tests/support/install_llama.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install

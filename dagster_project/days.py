@@ -9,20 +9,26 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.periods import Period, parse_period, periods_covering
 from dagster_project.home import Home
 from dagster_project.labelling import measured
+from dagster_project.storage.closed_days import why_cut
+from dagster_project.storage.contributions import Contributions
 from dagster_project.storage.files import replacing
 from dagster_project.workspace import Workspace
+
+STAGES = ("screen", "detail")
+"""The stages of labelling, in order: the detail asks about what the screen found."""
 
 
 def instrument(workspace: Workspace, stage: str) -> tuple[list[Facet], str]:
     """The facets that the labeller answers in a stage, and a digest of labeller, facets and prompts."""
-    classifier = workspace.classifier
-    facets = measured(list(workspace.codebook), stage, classifier.measures)
-    parts = [classifier.labeller, *(f"{f.id}:{f.version}:{classifier.prompt_hash(f)}" for f in facets)]
+    answers = workspace.answers(stage)
+    facets = measured(list(workspace.codebook), stage, answers.measures)
+    parts = [answers.labeller, *(f"{f.id}:{f.version}:{answers.prompt_hash(f)}" for f in facets)]
     return facets, hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
@@ -39,19 +45,23 @@ class Marks:
 
     def read(self, unit: date | str) -> str | None:
         """The digest that the warehouse holds of a day or a period's key; None without a sound one."""
-        path = self._folder / str(unit)
+        path = self._path(unit)
         return path.read_text() if path.exists() and self._warehouse.exists() else None
 
     def begin(self, units: Iterable[date | str]) -> None:
         """Forget days or periods whose rows are about to change, and all of them when the warehouse is gone."""
-        gone = units if self._warehouse.exists() else [path.name for path in self._folder.glob("*")]
-        for unit in gone:
-            (self._folder / str(unit)).unlink(missing_ok=True)
+        gone = map(self._path, units) if self._warehouse.exists() else self._folder.glob("*")
+        for path in gone:
+            path.unlink(missing_ok=True)
 
     def write(self, unit: date | str, digest: str) -> None:
         """Remember that the warehouse holds a day or a period built from this, tests passed."""
-        with replacing(self._folder / str(unit)) as temporary:
+        with replacing(self._path(unit)) as temporary:
             temporary.write_text(digest)
+
+    def _path(self, unit: date | str) -> Path:
+        """A day, and the release period of that one day, are two things."""
+        return self._folder / (unit.isoformat() if isinstance(unit, date) else f"period={unit}")
 
 
 @dataclass(frozen=True)
@@ -84,8 +94,7 @@ def period_digest(workspace: Workspace, period: Period) -> str:
 def day_states(workspace: Workspace, within: Iterable[date] | None = None) -> list[DayState]:
     """The state of every landed day, in order; with `within`, of those days only."""
     marks, lake = Marks(workspace.home), workspace.lake
-    _, screen = instrument(workspace, "screen")
-    _, detail = instrument(workspace, "detail")
+    screen, detail = (instrument(workspace, stage)[1] for stage in STAGES)
     wanted = None if within is None else set(within)
     states = []
     for day in workspace.landing.days():
@@ -104,6 +113,8 @@ def why_incomplete(workspace: Workspace, period: Period, today: date) -> str | N
     """Why a period cannot be released yet, in words; None when it is complete."""
     if period.end > today:
         return f"{period.key} is not over: its last day ends at {period.end} 00:00 UTC"
+    if reason := why_cut(workspace.home, period):
+        return reason
     states = day_states(workspace, period.days)
     if not states:
         return f"{period.key} has no conversations"
@@ -116,16 +127,50 @@ def why_incomplete(workspace: Workspace, period: Period, today: date) -> str | N
     return None
 
 
-def published_periods(home: Home) -> list[Period]:
-    """The periods of the newest release, in order."""
+def published_revisions(home: Home) -> dict[Period, int]:
+    """The periods of the newest release in order, each with its last revision."""
     from dagster_project.storage.published import current
 
     snapshot = current(home)
-    return sorted(parse_period(p["key"]) for p in snapshot.manifest()["periods"]) if snapshot else []
+    found = [(parse_period(p["key"]), int(p["revision"])) for p in snapshot.manifest()["periods"]] if snapshot else []
+    return dict(sorted(found))
 
 
-def releasable(workspace: Workspace, today: date) -> list[Period]:
+def published_periods(home: Home) -> list[Period]:
+    """The periods of the newest release, in order."""
+    return list(published_revisions(home))
+
+
+def waiting(workspace: Workspace) -> list[Period]:
+    """Published periods of which data has come, or labels have changed, since: they wait for a correction."""
+    published = published_revisions(workspace.home)
+    kept, states = Contributions(workspace.home), day_states(workspace)
+    return [
+        period
+        for period, revision in published.items()
+        if kept.inputs(period, revision) != period_digest(workspace, period)
+        or any(not state.built for state in states if period.start <= state.day < period.end)
+    ]
+
+
+def is_one_person(workspace: Workspace, period: Period) -> bool:
+    """Whether all of a period's conversations are one person's: logs without user ids are, taken together."""
+    users: set[str] = set()
+    for day in workspace.landing.days():
+        if period.start <= day < period.end:
+            users.update(workspace.lake.read("conversations", day)["user_key"].unique().to_list())
+        if len(users) > 1:
+            return False
+    return True
+
+
+def complete_unpublished(workspace: Workspace, today: date) -> list[Period]:
     """Complete periods of the configured kind that are not published yet, in order."""
     published = set(published_periods(workspace.home))
     periods = periods_covering(workspace.landing.days(), workspace.settings.release.kind)
     return [p for p in periods if p not in published and why_incomplete(workspace, p, today) is None]
+
+
+def releasable(workspace: Workspace, today: date) -> list[Period]:
+    """The complete, unpublished periods that have more than one person in them."""
+    return [p for p in complete_unpublished(workspace, today) if not is_one_person(workspace, p)]

@@ -47,12 +47,21 @@ class Home:
         return self.private / "keys" / "pseudonym.key"
 
     @property
+    def rotation_mark(self) -> Path:
+        """There while a key rotation is being put in place (`key_rotation.py`)."""
+        return self.private / "keys" / "rotation.json"
+
+    @property
     def cache(self) -> Path:
         return self.private / "cache"
 
     @property
     def ingest_index(self) -> Path:
         return self.private / "ingest_index.sqlite"
+
+    @property
+    def request_ledger(self) -> Path:
+        return self.private / "ledger" / "requests.sqlite"
 
     @property
     def tmp(self) -> Path:
@@ -91,6 +100,7 @@ class Home:
             self.lake,
             self.key_file.parent,
             self.cache,
+            self.request_ledger.parent,
             self.tmp,
             self.quarantine,
             self.warehouse.parent,
@@ -109,7 +119,12 @@ class Home:
                 file.write(secrets.token_bytes(KEY_BYTES))
 
     def key(self) -> bytes:
-        """The pseudonym key. Raises HomeError when it is missing, short or readable by others."""
+        """The pseudonym key, or the chain of keys after rotations, the oldest first: `KEY_BYTES` each.
+
+        Raises HomeError when it is missing, short or readable by others, or while a rotation is half in place.
+        """
+        if self.rotation_mark.exists():
+            raise HomeError("a key rotation was cut short: run `confide rotate-key` to finish it")
         try:
             info = self.key_file.stat()
             key = self.key_file.read_bytes()
@@ -119,6 +134,7 @@ class Home:
             ) from None
         if stat.S_IMODE(info.st_mode) & 0o077:
             raise HomeError(f"the key file {self.key_file} is readable by others: chmod 600 it")
-        if len(key) != KEY_BYTES or len(set(key)) < 8:
+        links = [key[i : i + KEY_BYTES] for i in range(0, len(key), KEY_BYTES)]
+        if not links or any(len(link) != KEY_BYTES or len(set(link)) < 8 for link in links):
             raise HomeError(f"the key file {self.key_file} is not {KEY_BYTES} random bytes: restore it from backup")
         return key

@@ -17,12 +17,15 @@ from dagster_project.domain.conversations import Message
 from dagster_project.errors import ConfideError, scrubbed
 from dagster_project.home import Home
 from dagster_project.sources import registry
+from dagster_project.sources.mentions import ids_in, ids_in_path
 from dagster_project.sources.outcome import Parsed, Reason, Rejected
+from dagster_project.storage.in_use import in_use
 from dagster_project.storage.ingest_index import WAIT_SECONDS, Entry, IngestIndex, Verdict
 from dagster_project.storage.landing import Landing
 from dagster_project.storage.landing_writer import BUFFER_BYTES, LandingWriter
 from dagster_project.storage.pseudonyms import Pseudonyms
 from dagster_project.storage.quarantine import Quarantine
+from dagster_project.storage.tombstones import Erased, Tombstones
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 PACKED = ("", ".gz", ".zst")
@@ -45,11 +48,15 @@ class IntakeError(ConfideError):
 
 @dataclass
 class IntakeReport:
-    """What became of every record of an ingest. accepted + duplicates + replaced + quarantined = total."""
+    """What became of every record of an ingest. accepted + duplicates + replaced + erased + quarantined = total.
+
+    erased: records of people and conversations that were erased, and of times erased by age: they stay out.
+    """
 
     accepted: int = 0
     duplicates: int = 0
     replaced: int = 0
+    erased: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
     days: list[date] = field(default_factory=list)
     assumed_utc: int = 0
@@ -60,7 +67,7 @@ class IntakeReport:
     @property
     def total(self) -> int:
         """Every record seen."""
-        return self.accepted + self.duplicates + self.replaced + sum(self.quarantined.values())
+        return self.accepted + self.duplicates + self.replaced + self.erased + sum(self.quarantined.values())
 
     @property
     def warnings(self) -> list[str]:
@@ -84,6 +91,7 @@ class IntakeReport:
             "accepted": self.accepted,
             "duplicates": self.duplicates,
             "replaced": self.replaced,
+            "erased": self.erased,
             "quarantined": self.quarantined,
             "days": [day.isoformat() for day in self.days],
             "assumed_utc": self.assumed_utc,
@@ -110,17 +118,18 @@ def ingest(
     if format != registry.AUTO:
         registry.source_named(format)
     files, passed_over = find_files(paths)
-    pseudonyms = Pseudonyms(home.key())
     landing, now = Landing(home), now or datetime.now(UTC)
     report, step = IntakeReport(files=len(files), files_passed_over=passed_over), step or _nothing
     with (
         _own_words(),
+        in_use(home),
         IngestIndex(home.ingest_index, wait_seconds) as index,
         Quarantine(home) as quarantine,
         LandingWriter(home, landing, buffer_bytes) as writer,
     ):
-        _catch_up(index, landing)
-        desk = _Desk(pseudonyms, index, writer, quarantine, report)
+        catch_up(index, landing)
+        # Key and tombstones only now: another may have rotated or erased while this one waited.
+        desk = _Desk(Pseudonyms(home.key()), Tombstones(home).read(), index, writer, quarantine, report)
         for path, records in _records(files, format, now, progress):
             for record in records:
                 desk.take(path, record)
@@ -181,7 +190,7 @@ def _nothing(step: str) -> None:
     """Nobody listens."""
 
 
-def _catch_up(index: IngestIndex, landing: Landing) -> None:
+def catch_up(index: IngestIndex, landing: Landing) -> None:
     """Bring the index to what has landed: after a kill between the two, and after parts were removed."""
     landed, covered = landing.part_names(), index.parts()
     if not covered <= set(landed):
@@ -214,29 +223,48 @@ def _size(path: Path) -> int:
         return 0
 
 
+def names_erased(erased: Erased, pseudonyms: Pseudonyms, file: str, original: bytes) -> bool:
+    """Whether a refused record is, as far as it can be told, one of a user or a conversation that was erased."""
+    if not (erased.users or erased.conversations):
+        return False
+    return any(
+        pseudonyms.user(found) in erased.users or pseudonyms.conversation(found) in erased.conversations
+        for found in ids_in(original) | ids_in_path(file)
+    )
+
+
 class _Desk:
     """Where each record is judged: pseudonyms on, then landing, quarantine or nothing."""
 
     def __init__(
         self,
         pseudonyms: Pseudonyms,
+        erased: Erased,
         index: IngestIndex,
         writer: LandingWriter,
         quarantine: Quarantine,
         report: IntakeReport,
     ) -> None:
-        self._pseudonyms, self._index, self._writer = pseudonyms, index, writer
+        self._pseudonyms, self._erased, self._index, self._writer = pseudonyms, erased, index, writer
         self._quarantine, self._report = quarantine, report
 
     def take(self, path: Path, record: Parsed | Rejected) -> None:
         if isinstance(record, Rejected):
+            if names_erased(self._erased, self._pseudonyms, str(path), record.original):
+                self._report.erased += 1
+                return
             self._quarantine.add(record.reason, path, record.line_number, record.original, record.n_bytes)
             return
         conversation, report = record.conversation, self._report
         messages = conversation.messages
+        conversation_key = self._pseudonyms.conversation(conversation.conversation_id)
+        user_key = self._pseudonyms.user(conversation.user_id)
+        if self._erased.covers(user_key, conversation_key, conversation.started_at):
+            report.erased += 1
+            return
         entry = Entry(
-            conversation_key=self._pseudonyms.conversation(conversation.conversation_id),
-            user_key=self._pseudonyms.user(conversation.user_id),
+            conversation_key=conversation_key,
+            user_key=user_key,
             started_at=conversation.started_at,
             n_messages=len(messages),
             content_hash=self._content_hash(messages),

@@ -22,3 +22,8 @@ RELEASE = dg.define_asset_job(
     selection=dg.AssetSelection.groups("topics", "marts", "release"),
     description="Find topics, count, pass the gate and publish some complete periods.",
 )
+RETENTION = dg.define_asset_job(
+    "erase_expired",
+    selection=dg.AssetSelection.groups("retention"),
+    description="Erase conversations older than `[retention] days`, and whatever else is waiting to be erased.",
+)

@@ -11,12 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project.classifiers.cache import CachedClassifier
-from dagster_project.classifiers.interface import Progress
-from dagster_project.codebook.schema import Facet
+from dagster_project.classifiers.interface import Answers, Progress
+from dagster_project.codebook.schema import AnswerType, Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.labels import Answer, Status
-from dagster_project.domain.selection import analysed_types
+from dagster_project.domain.selection import analysed_types, control_sample
 from dagster_project.storage.lake import TABLES, Lake
 
 COULD_NOT_TELL = Status.COULD_NOT_TELL.value
@@ -32,11 +31,15 @@ class KeyedConversation:
 
 def conversations_of_day(lake: Lake, day: date, only: frozenset[str] | None = None) -> list[KeyedConversation]:
     """A day's conversations in the lake's order; with `only`, those of these keys."""
-    heads = lake.read("conversations", day)
-    texts = lake.read("messages", day)
+    heads, texts = lake.read("conversations", day), lake.read("messages", day)
     if only is not None:
         heads = heads.filter(pl.col("conversation_key").is_in(list(only)))
         texts = texts.filter(pl.col("conversation_key").is_in(list(only)))
+    return conversations_from(heads, texts)
+
+
+def conversations_from(heads: pl.DataFrame, texts: pl.DataFrame) -> list[KeyedConversation]:
+    """Conversations from rows of `conversations` and `messages`, in the order of the former."""
     messages: dict[str, list[Message]] = {}
     ordered = texts.sort("conversation_key", "message_index")
     for key, role, content, created_at in ordered.select(
@@ -52,6 +55,20 @@ def conversations_of_day(lake: Lake, day: date, only: frozenset[str] | None = No
             "conversation_key", "user_key", "started_at", "surface", "content_hash"
         ).iter_rows()
     ]
+
+
+class ConversationsOf:
+    """Some conversations of some days, read anew, a day at a time, as often as they are gone through.
+
+    wanted: by day, the keys of the conversations.
+    """
+
+    def __init__(self, lake: Lake, wanted: Mapping[date, Iterable[str]]) -> None:
+        self._lake, self._wanted = lake, wanted
+
+    def __iter__(self) -> Iterator[KeyedConversation]:
+        for day, keys in self._wanted.items():
+            yield from conversations_of_day(self._lake, day, frozenset(keys))
 
 
 def answer_rows(
@@ -104,29 +121,61 @@ def analysed_of_day(lake: Lake, day: date) -> dict[str, tuple[str, ...]]:
     return {key: types for key, types in found.items() if types}
 
 
+def weights_of_day(lake: Lake, day: date, stage: str, control_share: float) -> dict[str, float]:
+    """The conversations that a stage asks about, by key, each with its sampling weight.
+
+    The screen asks about all. The detail asks about the analysed ones, and about a keyed sample of the others as
+    controls (weight 1 / control_share), which no table of analysed conversations counts.
+    """
+    if stage == "screen":
+        return dict.fromkeys(lake.read("conversations", day)["conversation_key"].to_list(), 1.0)
+    analysed = analysed_of_day(lake, day)
+    weights = dict.fromkeys(analysed, 1.0)
+    if control_share > 0:
+        others = set(lake.read("conversations", day)["conversation_key"].to_list()) - set(analysed)
+        weights.update(dict.fromkeys(control_sample(others, control_share), 1 / control_share))
+    return weights
+
+
 def measured(facets: Sequence[Facet], stage: str, measures: Callable[[Facet], bool]) -> list[Facet]:
     """The facets of a stage that a labeller answers."""
     return [f for f in facets if f.stage == stage and measures(f)]
 
 
+@dataclass(frozen=True)
+class LabelledDay:
+    """A stage's answers for some conversations as the lake keeps them: label rows, and what was said in words."""
+
+    labels: pl.DataFrame
+    descriptions: pl.DataFrame
+
+
 def label_conversations(
-    answers: CachedClassifier,
+    answers: Answers,
     facets: Sequence[Facet],
     conversations: Sequence[KeyedConversation],
+    weights: Mapping[str, float],
     progress: Progress | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Label rows of some conversations, asking only for what was not answered before."""
-    given = answers.classify(facets, conversations, progress)
-    for keyed, labelled in zip(conversations, given, strict=True):
+) -> LabelledDay:
+    """The rows of some conversations, asking only for what was not answered before. weights: by conversation key."""
+    rows: list[dict[str, Any]] = []
+    texts: list[dict[str, Any]] = []
+    for keyed, labelled in zip(conversations, answers.classify(facets, conversations, progress), strict=True):
+        key = keyed.conversation.conversation_id
         for facet in facets:
             answer, labelled_at = labelled[facet.id]
             provenance = {
-                "weight": 1.0,
                 "labeller": answers.labeller,
                 "prompt_hash": answers.prompt_hash(facet),
                 "labelled_at": labelled_at,
             }
-            yield from answer_rows(keyed.conversation.conversation_id, facet, answer, provenance)
+            if facet.answer is not AnswerType.TEXT:
+                rows.extend(answer_rows(key, facet, answer, {"weight": weights[key], **provenance}))
+            elif answer.text:
+                about = {"conversation_key": key, "facet": facet.id, "facet_version": facet.version}
+                texts.append({**about, "text": answer.text, **provenance})
+    descriptions = pl.DataFrame(texts, schema=TABLES["descriptions"], orient="row").sort("conversation_key", "facet")
+    return LabelledDay(label_frame(rows), descriptions)
 
 
 def answer_counts(frame: pl.DataFrame) -> dict[str, int]:

@@ -15,17 +15,21 @@ import polars as pl
 
 from dagster_project import __version__
 from dagster_project.domain.disclosure.candidates import CandidateError, Row
+from dagster_project.domain.disclosure.corrections import Change, Earlier, refused_tables, unchanged_sets
+from dagster_project.domain.disclosure.editions import Edition, PublishedRow
 from dagster_project.domain.disclosure.primary import users_by_period
-from dagster_project.domain.disclosure.suppression import PublishedRow, suppress
-from dagster_project.domain.periods import Period
-from dagster_project.domain.tables import PREVALENCE, TABLES
+from dagster_project.domain.disclosure.rules import Rules
+from dagster_project.domain.disclosure.suppression import suppress
+from dagster_project.domain.periods import Period, parse_period
+from dagster_project.domain.tables import PREVALENCE, TABLES, TOPICS
 from dagster_project.home import Home
 from dagster_project.policy.loader import Policy
 from dagster_project.storage.publication import Draft, Render, Step, count_cells, publish, recover, release_lock
-from dagster_project.storage.published import polars_schema
-from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
+from dagster_project.storage.published import Snapshot, polars_schema
+from dagster_project.storage.release_ledger import Entry, Ledger, ReleaseRefused
 
 Clock = Callable[[], datetime]
+CENSUS = "census"
 
 
 class GateFailed(ReleaseRefused):
@@ -38,14 +42,28 @@ class GateFailed(ReleaseRefused):
 
 @dataclass(frozen=True)
 class PeriodMetadata:
-    """What the manifest says of one period, besides the policy: who labelled, with which questions, of which sample."""
+    """What the manifest says of one period, besides the policy: who labelled, with which questions, of which sample.
+
+    labelling_usd: what that cost, None where nothing is paid. An exact cost would tell how many conversations were
+    looked at in detail: two digits of it are published.
+    """
 
     period: Period
     labellers: Mapping[str, str]
     facet_versions: Mapping[str, int]
     prompt_hashes: Mapping[str, str]
     not_measured: Sequence[str] = ()
-    sample_design: Mapping[str, Any] = field(default_factory=lambda: {"mode": "census"})
+    sample_design: Mapping[str, Any] = field(default_factory=lambda: {"mode": CENSUS})
+    labelling_usd: float | None = None
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the correction of a period changes against one of its earlier revisions, cell by cell."""
+
+    revision: int
+    changes: Sequence[Change]
 
 
 @dataclass(frozen=True)
@@ -58,31 +76,28 @@ class ReleaseResult:
     tables: Mapping[str, Mapping[str, int | None]]
 
 
-def refuse_reasons(periods: Sequence[Period], published: Sequence[Period]) -> list[str]:
+def refuse_reasons(periods: Sequence[Period], published: Sequence[Period], correct: bool = False) -> list[str]:
     """Why these periods may not be released beside those already published; empty when they may.
 
-    Until cells are withheld so that other releases cannot be subtracted from this one, a home publishes periods
-    of one kind, none of which overlap: a window minus its weeks would tell what the weeks withheld.
+    Periods of any kind may overlap: the audit covers them together. Only the same days under two names are refused,
+    as their difference would be nothing but late data and the choice of the bound.
     """
     if not periods:
         return ["no period was named"]
+    if correct:
+        reasons = [f"{p.key} is not published: nothing can be corrected" for p in periods if p not in published]
+        return reasons + (["one period is corrected at a time"] if len(periods) > 1 else [])
     reasons = [
-        f"{period.key} is published already and frozen: late data waits, and corrections are not supported yet"
+        f"{period.key} is published already and frozen: late data waits for `confide release --correct {period.key}`"
         for period in periods
         if period in published
     ]
     if len(set(periods)) < len(periods):
         reasons.append("a period was named twice")
-    kinds = {period.kind for period in (*periods, *published)}
-    if len(kinds) > 1:
-        had = (
-            f"this home publishes by {published[0].kind.value}" if published else "periods of several kinds were named"
-        )
-        reasons.append(f"{had}: one home publishes one kind of period only; use another home for the others")
     for i, period in enumerate(periods):
         for other in (*periods[:i], *published):
-            if period != other and period.overlaps(other):
-                reasons.append(f"{period.key} overlaps {other.key}: their difference would tell what was withheld")
+            if period.kind != other.kind and (period.start, period.end) == (other.start, other.end):
+                reasons.append(f"{period.key} has exactly the days of {other.key}: publish them under one name")
     return reasons
 
 
@@ -112,51 +127,132 @@ def release(
     render: Render,
     clock: Clock = lambda: datetime.now(UTC),
     step: Step = lambda _: None,
+    compared: Sequence[Compared] = (),
+    keep: Callable[[], None] = lambda: None,
 ) -> ReleaseResult:
     """Publish the candidate rows of some periods as a new snapshot of everything published so far.
 
     candidates: by table, the publish layer's rows of these periods and no others. render: tables and manifest to
-    the report's HTML. A run that follows a killed one first finishes or voids what that one left; when it had
-    already made exactly these periods visible, that release is the result. Raises ReleaseRefused (GateFailed when
-    a suite fails), and then nothing was published.
+    the report's HTML. compared: for a correction (a period whose metadata has a revision above 0), what it changes
+    against each earlier revision; its topics are left out, as they are made anew. keep: called when all was passed and
+    nothing is written yet, to keep what later corrections are compared with. A run that follows a killed one
+    first finishes or voids what that one left; when it had already made exactly these periods visible, that release
+    is the result. Raises ReleaseRefused (GateFailed when a suite fails), and then nothing was published.
     """
     at = clock()
     wanted = [one.period for one in periods]
     with release_lock(home):
         before = len(Ledger.read(home.release_ledger).released)
         ledger, newest = recover(home, at, step)
-        if newest and len(ledger.released) > before and set(ledger.released[-1].published) == set(wanted):
+        if newest and len(ledger.released) > before and _is_of(ledger.released[-1], periods):
             return _result(newest.path, wanted, {name: newest.read_table(name) for name in TABLES})
         published = [period for entry in ledger.released for period in entry.published]
-        if reasons := refuse_reasons(wanted, published):
+        correct = any(one.revision for one in periods)
+        if reasons := refuse_reasons(wanted, published, correct):
             raise ReleaseRefused("; ".join(reasons))
-        rows = suppressed_rows(candidates, wanted, policy)
-        frames = {name: published_frame(name, rows[name], wanted) for name in TABLES}
+        editions = published_editions(newest)
+        earlier = earlier_revisions(periods[0], editions, compared, policy) if correct else []
+        rows = suppressed_rows(candidates, periods, policy, editions, earlier)
+        frames = {name: published_frame(name, rows[name], periods) for name in TABLES}
         gate(frames, policy)
         draft = Draft(
             rows=frames,
             periods=[_about(one, policy) for one in sorted(periods, key=lambda one: one.period)],
             about={"code_version": __version__, "policy": policy.as_manifest()},
         )
+        keep()
         snapshot = publish(home, ledger, newest, draft, render, at, step)
         return _result(snapshot.path, wanted, frames)
 
 
 def suppressed_rows(
-    candidates: Mapping[str, pl.DataFrame], periods: Sequence[Period], policy: Policy
+    candidates: Mapping[str, pl.DataFrame],
+    periods: Sequence[PeriodMetadata],
+    policy: Policy,
+    published: Sequence[Edition] = (),
+    earlier: Sequence[Earlier] = (),
 ) -> dict[str, list[PublishedRow]]:
-    """The rows that may be published of the candidates. Raises ReleaseRefused where they cannot be judged."""
+    """The rows that may be published of the candidates, beside everything published before.
+
+    earlier: the earlier revisions of a period that is corrected.
+
+    Raises ReleaseRefused where they cannot be judged, or no choice of withheld cells protects everybody.
+    """
     rows = {name: frame.to_dicts() for name, frame in candidates.items()}
-    keys = {period.key for period in periods}
+    if earlier:
+        rows[TOPICS.name] = []
+    wanted = [one.period for one in periods]
+    keys = {period.key for period in wanted}
+    # Where one period is a census, all are attacked as such: the stricter reading, and where it is wrong, no release.
+    is_census = any(one.sample_design["mode"] == CENSUS for one in periods)
     try:
         if any(row.get("period_key") not in keys for table in rows.values() for row in table):
             raise CandidateError("candidate rows are of other periods than those asked for")
-        publishable = suppress(rows, policy.rules)
+        publishable = suppress(rows, policy.rules, published, policy.max_conversations_per_user, is_census, earlier)
     except CandidateError as error:
         raise ReleaseRefused(f"{error}; nothing was published") from None
-    if reasons := too_few_people(rows, periods):
+    if reasons := too_few_people(rows, wanted):
         raise ReleaseRefused("; ".join(reasons))
     return publishable
+
+
+def earlier_revisions(
+    one: PeriodMetadata, editions: Sequence[Edition], compared: Sequence[Compared], policy: Policy
+) -> list[Earlier]:
+    """The earlier revisions of a corrected period, each with what has not changed since.
+
+    Raises ReleaseRefused unless the next revision may follow them: each was compared with, something has changed, and
+    in every cell those who came and those who went are each nobody or enough people.
+    """
+    own = sorted((e for e in editions if e.period == one.period), key=lambda e: e.revision)
+    changes = {c.revision: c.changes for c in compared}
+    if [e.revision for e in own] != list(range(one.revision)) or set(changes) != {e.revision for e in own}:
+        raise ReleaseRefused(f"{one.period.key} was not compared with every earlier revision; nothing was published")
+    if not any(c.users_added or c.users_removed for c in changes[one.revision - 1]):
+        raise ReleaseRefused(f"{one.period.key}: nothing that is counted has changed since it was published")
+    if tables := refused_tables([c for of in changes.values() for c in of], policy.rules):
+        raise ReleaseRefused(
+            f"{one.period.key} cannot be corrected yet: in {', '.join(tables)} the change is of so few people that "
+            "subtracting the revisions would tell of them; late data waits for more"
+        )
+    return [Earlier(edition, unchanged_sets(changes[edition.revision])) for edition in own]
+
+
+def published_editions(newest: Snapshot | None) -> list[Edition]:
+    """Everything published so far, each period and revision with the policy of its day.
+
+    Raises ReleaseRefused where a period does not state its policy: then nobody knows what its numbers tell.
+    """
+    if newest is None:
+        return []
+    tables = {name: newest.read_table(name) for name in TABLES}
+    editions = []
+    for about in newest.manifest()["periods"]:
+        period, revision = parse_period(about["key"]), about["revision"]
+        ours = (
+            (pl.col("period_kind") == period.kind.value)
+            & (pl.col("period_start") == period.start)
+            & (pl.col("period_end") == period.end)
+            & (pl.col("revision") == revision)
+        )
+        try:
+            edition = Edition(
+                period,
+                {
+                    name: [{"period_key": period.key, **row} for row in frame.filter(ours).to_dicts()]
+                    for name, frame in tables.items()
+                },
+                Rules.from_manifest(about["policy"]),
+                about["policy"]["max_conversations_per_user"],
+                revision,
+                about["sample_design"]["mode"] == CENSUS,
+            )
+        except (KeyError, ValueError):
+            raise ReleaseRefused(
+                f"{period.key} was published without stating its policy; nothing was published"
+            ) from None
+        editions.append(edition)
+    return editions
 
 
 def gate(frames: Mapping[str, pl.DataFrame], policy: Policy) -> None:
@@ -181,15 +277,21 @@ def gate(frames: Mapping[str, pl.DataFrame], policy: Policy) -> None:
         )
 
 
-def published_frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[Period]) -> pl.DataFrame:
+def published_frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[PeriodMetadata]) -> pl.DataFrame:
     """Rows with the contract's common columns, in its order and types, periods in order of time."""
-    by_key = {period.key: period for period in periods}
+    by_key = {one.period.key: one for one in periods}
     complete = []
-    for row in sorted(rows, key=lambda row: by_key[str(row["period_key"])]):
-        period = by_key[str(row["period_key"])]
+    for row in sorted(rows, key=lambda row: by_key[str(row["period_key"])].period):
+        one = by_key[str(row["period_key"])]
+        period = one.period
         common = {"period_kind": period.kind.value, "period_start": period.start, "period_end": period.end}
-        complete.append({**common, "revision": 0, **{k: v for k, v in row.items() if k != "period_key"}})
+        complete.append({**common, "revision": one.revision, **{k: v for k, v in row.items() if k != "period_key"}})
     return pl.DataFrame(complete, schema=polars_schema(TABLES[name]))
+
+
+def _is_of(entry: Entry, periods: Sequence[PeriodMetadata]) -> bool:
+    """Whether a release is of exactly these periods and revisions."""
+    return {(p["key"], p["revision"]) for p in entry.periods} == {(one.period.key, one.revision) for one in periods}
 
 
 def _about(one: PeriodMetadata, policy: Policy) -> dict[str, Any]:
@@ -199,12 +301,13 @@ def _about(one: PeriodMetadata, policy: Policy) -> dict[str, Any]:
         "kind": period.kind.value,
         "start": period.start.isoformat(),
         "end": period.end.isoformat(),
-        "revision": 0,
+        "revision": one.revision,
         "labellers": dict(one.labellers),
         "facet_versions": dict(one.facet_versions),
         "prompt_hashes": dict(one.prompt_hashes),
         "not_measured": list(one.not_measured),
         "sample_design": dict(one.sample_design),
+        "labelling_usd": None if one.labelling_usd is None else float(f"{one.labelling_usd:.2g}"),
         "policy": policy.as_manifest(),
     }
 

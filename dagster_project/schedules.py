@@ -1,10 +1,10 @@
-"""The daily schedule: yesterday, once its day is over. Not here: late data (`sensors.py`)."""
+"""The daily schedules: yesterday, once its day is over, and retention. Not here: late data (`sensors.py`)."""
 
 from datetime import UTC, timedelta
 
 import dagster as dg
 
-from dagster_project.jobs import DAILY
+from dagster_project.jobs import DAILY, RETENTION
 
 
 def daily_schedule(hour_utc: int, enabled: bool) -> dg.ScheduleDefinition:
@@ -23,3 +23,15 @@ def daily_schedule(hour_utc: int, enabled: bool) -> dg.ScheduleDefinition:
         return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 
     return yesterday
+
+
+def retention_schedule(hour_utc: int, enabled: bool) -> dg.ScheduleDefinition:
+    """Every day at half past `hour_utc`, what has grown older than `[retention] days` is erased."""
+    return dg.ScheduleDefinition(
+        name="retention_schedule",
+        job=RETENTION,
+        cron_schedule=f"30 {hour_utc} * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING if enabled else dg.DefaultScheduleStatus.STOPPED,
+        description="Erases conversations by age. On where `[retention] days` is set.",
+    )

@@ -16,6 +16,9 @@ nux:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+python_logs:
+  managed_python_loggers: [dagster_project]
+  python_log_level: INFO
 concurrency:
   pools:
     default_limit: 1

@@ -27,7 +27,42 @@ class Section(BaseModel):
 class ClassifierSettings(Section):
     """Who labels."""
 
-    kind: Literal["local"] = "local"
+    kind: Literal["local", "claude"] = "local"
+
+
+class PriceSettings(Section):
+    """A model's price in dollars a million tokens, where the shipped table lacks it or is wrong."""
+
+    input: float | None = Field(default=None, ge=0)
+    output: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+    cache_read: float | None = Field(default=None, ge=0)
+    batch_factor: float | None = Field(default=None, gt=0, le=1)
+
+
+class ClaudeSettings(Section):
+    """How Claude is asked. Address and key are read by the SDK (ANTHROPIC_BASE_URL, ANTHROPIC_API_KEY)."""
+
+    transport: Literal["batch", "live"] = "batch"
+    screen_model: str = "claude-haiku-5-5"
+    detail_model: str = "claude-haiku-5-5"
+    budget_usd: float | None = Field(default=None, ge=0)
+    max_concurrency: int = Field(default=64, ge=1, le=1000)
+    requests_per_minute: int = Field(default=4000, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    batch_poll_seconds: float = Field(default=60, gt=0)
+    timeout_seconds: float = Field(default=120, gt=0)
+    reconcile_seconds: float = Field(default=60, ge=0)
+    control_share: float = Field(default=0.01, ge=0, le=0.01)
+    max_invalid_share: float = Field(default=0.02, ge=0, le=1)
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
+
+
+class LedgerSettings(Section):
+    """Where requests and their answers are kept: a SQLite file of the home, or a database shared by several."""
+
+    url: str | None = None
+    key_file: Path | None = None
 
 
 class ReleaseSettings(Section):
@@ -64,6 +99,12 @@ class ScheduleSettings(Section):
     hour_utc: int = Field(default=3, ge=0, le=23)
 
 
+class RetentionSettings(Section):
+    """How long conversations are kept: older ones are erased by age, what was published stays."""
+
+    days: int | None = Field(default=None, ge=1)
+
+
 class CodebookSettings(Section):
     """Folders with an organisation's own facets, relative to the home."""
 
@@ -89,9 +130,12 @@ class Settings(BaseSettings):
     )
 
     classifier: ClassifierSettings = ClassifierSettings()
+    claude: ClaudeSettings = ClaudeSettings()
+    ledger: LedgerSettings = LedgerSettings()
     release: ReleaseSettings = ReleaseSettings()
     policy: PolicySettings = PolicySettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    retention: RetentionSettings = RetentionSettings()
     codebook: CodebookSettings = CodebookSettings()
     report: ReportSettings = ReportSettings()
 
@@ -130,7 +174,20 @@ TEMPLATE = """\
 # CONFIDE_<SECTION>__<KEY>, for instance CONFIDE_RELEASE__PERIOD=month.
 
 [classifier]
-kind = "local"            # the embedded model: no key, no network
+kind = "local"            # the embedded model: no key, no network; or "claude"
+
+[claude]                  # read only with kind = "claude"; key and address: ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL
+transport = "batch"       # batch: half price, within a day; live: at once
+screen_model = "claude-haiku-5-5"
+detail_model = "claude-haiku-5-5"
+# budget_usd = 20.0       # what may be spent in a calendar month (UTC); asked before and while a run goes
+# requests_per_minute = 4000
+# max_concurrency = 64
+# batch_poll_seconds = 60
+
+[ledger]                  # what was asked, paid and answered; several homes may share one
+# url = "postgresql+psycopg2://…"
+# key_file = "…"          # its own key: 32 random bytes, 0600
 
 [release]
 period = "week"           # day, week (ISO, Monday) or month
@@ -144,6 +201,9 @@ profile = "default"       # default: cells of at least 10 users and 15 conversat
 enabled = false           # true: every day, yesterday is ingested, labelled and counted
 hour_utc = 3
 release = false           # true: complete periods are released without being asked for
+
+[retention]
+# days = 365              # conversations older than this are erased, every day; what was published stays
 
 [report]
 # notice = "Internal"     # a line at the head of the report

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_project.days import day_states
+from dagster_project.days import day_states, waiting
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.workspace import Workspace
@@ -28,7 +28,7 @@ class Finding:
 
 
 def status_of(workspace: Workspace) -> dict[str, Any]:
-    """Days by state, labels, spend, releases and open batches."""
+    """Days by state, labels, spend, releases, published periods that wait for a correction, and open batches."""
     from dagster_project.storage.published import current
 
     states = day_states(workspace)
@@ -46,10 +46,31 @@ def status_of(workspace: Workspace) -> dict[str, Any]:
             "stale": [s.day.isoformat() for s in states if not s.built],
         },
         "labels": labels,
-        "usd": 0.0,
+        **spending(workspace),
         "releases": releases(workspace.home),
+        "waiting": [period.key for period in waiting(workspace)],
         "current": newest.release_id if newest else None,
-        "open_batches": [],
+    }
+
+
+def spending(workspace: Workspace) -> dict[str, Any]:
+    """What the ledger has booked: dollars, by stage and model, and the batches that are still open."""
+    if not workspace.asks_claude and not workspace.home.request_ledger.exists():
+        return {"usd": 0.0, "spent": [], "open_batches": []}
+    ledger = workspace.ledger
+    spent: dict[tuple[str, str], dict[str, Any]] = {}
+    for cost in ledger.costs():
+        first: dict[str, Any] = {"stage": cost.stage, "model": cost.model, "requests": 0, "usd": 0.0}
+        row = spent.setdefault((cost.stage, cost.model), first)
+        row["requests"] += cost.requests
+        row["usd"] = round(row["usd"] + cost.usd, 6)
+    return {
+        "usd": round(ledger.totals().usd, 6),
+        "spent": list(spent.values()),
+        "open_batches": [
+            {"id": b.provider_id, "state": b.state.value, "requests": b.n_requests, "days": [b.first_day, b.last_day]}
+            for b in ledger.open_batches()
+        ],
     }
 
 
@@ -68,7 +89,7 @@ def examine(home: Home) -> list[Finding]:
     if not opened.ok:
         return findings
     workspace = Workspace.open(home.root)
-    findings.append(_tried("embedded model", lambda: workspace.classifier.labeller))
+    findings.append(_tried("labeller", lambda: workspace.answers("screen").labeller))
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
     findings.append(_users(workspace))
     stale = [s.day for s in day_states(workspace) if not s.built]

@@ -4,12 +4,14 @@ Lives here: opening a home and refusing an unsafe one. Not here: what a run does
 days (`days.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagster_project.classifiers.cache import CachedClassifier, VectorCache
-from dagster_project.classifiers.interface import Classifier
+from dagster_project.classifiers.interface import Answers
 from dagster_project.codebook.loader import Codebook, load_codebook
 from dagster_project.home import Home, HomeError
 from dagster_project.policy.loader import Policy
@@ -17,6 +19,9 @@ from dagster_project.settings import Settings, read_settings
 from dagster_project.storage.lake import Lake
 from dagster_project.storage.landing import Landing
 from dagster_project.storage.pseudonyms import Pseudonyms
+
+if TYPE_CHECKING:
+    from dagster_project.storage.request_ledger.ledger import RequestLedger
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,40 @@ class Workspace:
         keyed = self.pseudonyms.content
         return VectorCache(MiniLM(), self.home.cache / "vectors.sqlite", lambda text: keyed([text]))
 
+    @property
+    def asks_claude(self) -> bool:
+        """Whether conversations are sent to a model behind the Messages API."""
+        return self.settings.classifier.kind == "claude"
+
+    @property
+    def control_share(self) -> float:
+        """The share of the other conversations that the detail stage looks at as controls."""
+        return self.settings.claude.control_share if self.asks_claude else 0.0
+
+    def answers(self, stage: str) -> Answers:
+        """The labeller that the settings choose for a stage, with its memory; it costs nothing until it is asked."""
+        return self._answers[stage if self.asks_claude else "every"]
+
     @cached_property
-    def classifier(self) -> Classifier:
-        """The labeller that the settings choose; its weights are read when first needed."""
+    def _answers(self) -> Mapping[str, Answers]:
+        if self.asks_claude:
+            from dagster_project.classifiers.claude.answers import claude_answers
+
+            return claude_answers(self.settings, lambda: self.ledger, self.home.tmp)
         from dagster_project.classifiers.local.classifier import LocalClassifier
 
-        return LocalClassifier(sentiment_scope="edges", embedder=self.vectors)
+        local = LocalClassifier(sentiment_scope="edges", embedder=self.vectors)
+        return {"every": CachedClassifier(local, self.home.cache / "answers.sqlite")}
 
     @cached_property
-    def answers(self) -> CachedClassifier:
-        """The labeller behind the cache of what it answered before."""
-        return CachedClassifier(self.classifier, self.home.cache / "answers.sqlite")
+    def ledger(self) -> "RequestLedger":
+        """The ledger of requests: the home's own, or the one that the settings name. Raises LedgerError."""
+        from dagster_project.storage.database import sqlite_url
+        from dagster_project.storage.request_ledger.ledger import RequestLedger
+
+        chosen = self.settings.ledger
+        url = chosen.url or sqlite_url(self.home.request_ledger)
+        key_file = self.home.root / chosen.key_file if chosen.key_file else None
+        if key_file is None and not url.startswith("sqlite"):
+            key_file = self.home.key_file.with_name("ledger.key")
+        return RequestLedger.open(url, key_file)

@@ -3,6 +3,7 @@
 Not here: the classifiers (`classifiers/`), the shape of label rows (`labelling.py`).
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -10,19 +11,22 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.assets.context import ConfideHome, Progress
+from dagster_project.assets.context import ConfideHome, Progress, Told
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
+from dagster_project.classifiers.interface import Account
+from dagster_project.codebook.schema import AnswerType
 from dagster_project.days import instrument
 from dagster_project.errors import scrubbed
 from dagster_project.labelling import (
-    analysed_of_day,
+    ConversationsOf,
     answer_counts,
     conversations_of_day,
     label_conversations,
-    label_frame,
+    weights_of_day,
 )
 from dagster_project.workspace import Workspace
+from expectations.frames.contract import require
 
 SCREEN = dg.AssetKey(["lake", "screen_labels"])
 DETAIL = dg.AssetKey(["lake", "detail_labels"])
@@ -31,46 +35,54 @@ DETAIL = dg.AssetKey(["lake", "detail_labels"])
 def label_stage(
     context: dg.AssetExecutionContext, workspace: Workspace, progress: Progress, stage: str, key: dg.AssetKey
 ) -> Iterator[Any]:
-    """Label one stage of the run's days and report counts; the cache answers what was asked before."""
+    """Label one stage of the run's days and report counts and cost; what was asked before is not asked again."""
     table = key.path[-1]
     facets, digest = instrument(workspace, stage)
+    answers, lake = workspace.answers(stage), workspace.lake
     contracts = ContractReport({table: key})
     vocabulary = {f.id: f.category_ids for f in workspace.codebook}
     totals: Counter[str] = Counter()
-    asked = 0
     days = [date.fromisoformat(k) for k in context.partition_keys]
-    sizes = {d: workspace.lake.read("conversations", d).height for d in days}
-    progress.start(f"Labelling ({stage})", sum(sizes.values()))
+    with scrubbed(f"labelling ({stage})"):
+        weights = {day: weights_of_day(lake, day, stage, workspace.control_share) for day in days}
+        told = Told(progress, context.log, f"Labelling ({stage})", sum(map(len, weights.values())))
+        answers.ask_ahead(facets, ConversationsOf(lake, weights), told.advance)
     for day in days:
         with scrubbed(f"labelling {day} ({stage})"):
-            only = frozenset(analysed_of_day(workspace.lake, day)) if stage == "detail" else None
-            conversations = conversations_of_day(workspace.lake, day, only)
-            progress.advance(sizes[day] - len(conversations))
-            rows = label_conversations(workspace.answers, facets, conversations, progress.advance)
-            frame = label_frame(rows)
-            if contracts.accepts(table, frame, facets=vocabulary):
-                inputs = (
-                    workspace.lake.about("conversations" if stage == "screen" else "screen_labels", day) or {}
-                ).get("inputs")
-                counts = answer_counts(frame)
-                about = {"inputs": f"{inputs}:{digest}", "labels": str(sum(counts.values()))}
-                workspace.lake.write(table, day, frame, about)
-                totals.update(counts)
-        asked += len(conversations)
+            conversations = conversations_of_day(lake, day, frozenset(weights[day]))
+            labelled = label_conversations(answers, facets, conversations, weights[day], told.advance)
+            if not contracts.accepts(table, labelled.labels, facets=vocabulary):
+                continue
+            if any(f.answer is AnswerType.TEXT for f in facets):
+                require("descriptions", labelled.descriptions)
+                lake.write("descriptions", day, labelled.descriptions)
+            before = lake.about("conversations" if stage == "screen" else "screen_labels", day) or {}
+            counts = answer_counts(labelled.labels)
+            about = {"inputs": f"{before.get('inputs')}:{digest}", "labels": str(sum(counts.values()))}
+            lake.write(table, day, labelled.labels, about)
+            totals.update(counts)
     yield from contracts.results()
     contracts.raise_if_broken()
-    cache = workspace.answers
+    account = answers.account()
     yield dg.MaterializeResult(
         key,
         metadata={
-            "conversations": asked,
+            "conversations": sum(map(len, weights.values())),
             "labels": totals.total(),
-            "labeller": workspace.classifier.labeller,
-            "answers_from_cache": cache.hits,
-            "answers_asked": cache.misses,
+            "labeller": answers.labeller,
+            "answers_from_cache": account.found,
+            "answers_asked": account.asked,
+            "requests": account.requests,
+            "usd": account.usd,
             **totals,
+            **({"cost": cost_table(account)} if account.spent else {}),
         },
     )
+
+
+def cost_table(account: Account) -> dg.TableMetadataValue:
+    """What was paid, a row a day and model."""
+    return dg.MetadataValue.table([dg.TableRecord(dataclasses.asdict(row)) for row in account.spent])
 
 
 def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -103,7 +115,7 @@ def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefini
             dg.AssetSpec(
                 DETAIL,
                 deps=[SCREEN, MESSAGES],
-                description="Pushback events and sentiment of the conversations to be analysed.",
+                description="Pushback, sentiment and what else is asked of the conversations to be analysed.",
             )
         ],
         check_specs=contract_specs(DETAIL),

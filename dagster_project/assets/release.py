@@ -3,24 +3,33 @@
 Not here: what is withheld (`domain/disclosure`), the order of a release (`release.py`), the page (`report/`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from dagster_project.assets.context import ConfideHome
-from dagster_project.days import Marks, instrument, period_digest, why_incomplete
+from dagster_project.days import STAGES, Marks, instrument, period_digest, published_revisions, why_incomplete
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
-from dagster_project.release import GateFailed, PeriodMetadata, release
+from dagster_project.release import Compared, GateFailed, PeriodMetadata, release
 from dagster_project.report.page import render
+from dagster_project.storage.closed_days import why_closed
+from dagster_project.storage.contributions import Contributions, changes, contributions_of
 from dagster_project.storage.warehouse import read_publish_rows
 from dagster_project.workspace import Workspace
 
 PUBLICATION = dg.AssetKey(["publication"])
+
+
+class Publishing(dg.Config):
+    """How to publish."""
+
+    correct: bool = Field(False, description="Publish the next revision of a period that is published already.")
 
 
 class NotSound(ConfideError):
@@ -40,18 +49,44 @@ def require_sound(workspace: Workspace, periods: Sequence[Period]) -> None:
             )
 
 
-def about(workspace: Workspace, period: Period) -> PeriodMetadata:
+def about(workspace: Workspace, period: Period, revision: int) -> PeriodMetadata:
     """Who labelled a period, and with which questions."""
-    labelled = [f for stage in ("screen", "detail") for f in instrument(workspace, stage)[0]]
-    asked = {f.id for f in labelled}
-    classifier = workspace.classifier
+    labelled = [(f, workspace.answers(stage)) for stage in STAGES for f in instrument(workspace, stage)[0]]
+    asked = {f.id for f, _ in labelled}
     return PeriodMetadata(
         period=period,
-        labellers={f.id: classifier.labeller for f in labelled},
+        labellers={f.id: answers.labeller for f, answers in labelled},
         facet_versions={f.id: f.version for f in workspace.codebook},
-        prompt_hashes={f.id: classifier.prompt_hash(f) for f in labelled},
+        prompt_hashes={f.id: answers.prompt_hash(f) for f, answers in labelled},
         not_measured=[f.id for f in workspace.codebook if f.id not in asked and f.stage != "cluster"],
+        labelling_usd=labelling_usd(workspace, period),
+        revision=revision,
     )
+
+
+def compared(workspace: Workspace, one: PeriodMetadata, now: pl.DataFrame) -> list[Compared]:
+    """What a correction changes against each earlier revision; nothing where a period is published first.
+
+    Raises NotSound where days were erased since, NotComparable where what was counted is not kept.
+    """
+    if one.revision and (reason := why_closed(workspace.home, one.period)):
+        raise NotSound(reason)
+    kept = Contributions(workspace.home)
+    return [Compared(number, changes(kept.read(one.period, number), now)) for number in range(one.revision)]
+
+
+def keep(workspace: Workspace, metadata: Sequence[PeriodMetadata], counted: Mapping[Period, pl.DataFrame]) -> None:
+    """Keep who contributed to what is about to be published, for later corrections."""
+    kept = Contributions(workspace.home)
+    for one in metadata:
+        kept.keep(one.period, one.revision, counted[one.period], period_digest(workspace, one.period))
+
+
+def labelling_usd(workspace: Workspace, period: Period) -> float | None:
+    """What the ledger booked for a period's days; None where nobody is paid."""
+    if not workspace.asks_claude:
+        return None
+    return sum(cost.usd for cost in workspace.ledger.costs() if period.start <= cost.day < period.end)
 
 
 def candidates(workspace: Workspace, periods: Sequence[Period]) -> dict[str, pl.DataFrame]:
@@ -88,23 +123,28 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         group_name="release",
         name="publish_periods",
     )
-    def publish_periods(context: dg.AssetExecutionContext, confide: ConfideHome) -> Iterator[Any]:
+    def publish_periods(context: dg.AssetExecutionContext, config: Publishing, confide: ConfideHome) -> Iterator[Any]:
         workspace = confide.open()
         wanted = [parse_period(key) for key in context.partition_keys]
+        next_revision = {p: n + 1 for p, n in published_revisions(workspace.home).items()} if config.correct else {}
         try:
             with scrubbed(f"releasing {', '.join(context.partition_keys)}"):
                 require_sound(workspace, wanted)
+                metadata = [about(workspace, p, next_revision.get(p, 0)) for p in wanted]
+                counted = {one.period: contributions_of(workspace.home, one.period) for one in metadata}
                 result = release(
                     workspace.home,
                     workspace.policy,
                     candidates(workspace, wanted),
-                    [about(workspace, p) for p in wanted],
+                    metadata,
                     lambda tables, manifest: render(
                         tables,
                         manifest,
                         notice=workspace.settings.report.notice,
                         help_line=workspace.settings.report.help_line,
                     ),
+                    compared=[c for one in metadata for c in compared(workspace, one, counted[one.period])],
+                    keep=lambda: keep(workspace, metadata, counted),
                 )
         except GateFailed as failed:
             yield from suite_results(failed.tables)

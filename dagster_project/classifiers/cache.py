@@ -17,28 +17,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.classifiers.interface import Classifier, Progress
+from dagster_project.classifiers.interface import Account, Classifier, Dated, Keyed, Progress
 from dagster_project.codebook.schema import Facet
-from dagster_project.domain.conversations import Conversation
 from dagster_project.domain.labels import Answer, Status, Value
 from dagster_project.storage.files import private_folder
 
 CHUNK = 256
 BUSY_SECONDS = 60
 _ASKED_AT_ONCE = 400  # below SQLite's smallest limit on parameters
-
-Dated = tuple[Answer, datetime]
-"""An answer, and when it was first given (UTC)."""
-
-
-class Keyed(Protocol):
-    """A conversation and the keyed hash of its content."""
-
-    @property
-    def conversation(self) -> Conversation: ...
-
-    @property
-    def content_hash(self) -> str: ...
 
 
 class Embeds(Protocol):
@@ -166,6 +152,15 @@ class CachedClassifier:
 
     def prompt_hash(self, facet: Facet) -> str:
         return self.classifier.prompt_hash(facet)
+
+    def ask_ahead(
+        self, facets: Sequence[Facet], conversations: Iterable[Keyed], progress: Progress | None = None
+    ) -> None:
+        """Nothing: asking this classifier together is no cheaper than asking it when the answers are wanted."""
+
+    def account(self) -> Account:
+        """Answers found and asked so far; nothing is paid."""
+        return Account(self.hits, self.misses)
 
     def classify(
         self, facets: Sequence[Facet], conversations: Sequence[Keyed], progress: Progress | None = None

@@ -6,17 +6,22 @@ output: not in an error either.
 """
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from dagster_project.classifiers.interface import Classifier, Progress
+from dagster_project.classifiers.interface import Answers, Classifier, Keyed, Progress
 from dagster_project.codebook.loader import CodebookError, shipped_codebook
-from dagster_project.codebook.schema import Facet
-from dagster_project.domain.conversations import Conversation
+from dagster_project.codebook.schema import AnswerType, Facet
+from dagster_project.domain.conversations import Conversation, Role
 from dagster_project.domain.labels import Answer, Labelled, Status
 from dagster_project.domain.study import counted_types
+from dagster_project.settings import read_settings
 from dagster_project.sources.confide import parse_line, read
 from dagster_project.sources.outcome import Parsed, Rejected
 from dagster_project.storage.files import replacing
@@ -73,20 +78,114 @@ def classify_records(
 
 
 def classify_to(
-    file: Path, out: Path | None, facets: Sequence[str] | None = None, progress: Progress | None = None
+    file: Path,
+    out: Path | None,
+    facets: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    kind: str = "local",
 ) -> int:
-    """Label a file with the local classifier, JSON lines to `out` (whole or not at all) or stdout.
+    """Label a file, JSON lines to `out` (whole or not at all) or stdout. Returns the number of lines written.
 
-    Returns the number of lines written.     Raises CodebookError, WeightsError, ModelFileError, OSError.
+    kind: local or claude; Claude is asked as `CONFIDE_CLAUDE__…` says, one by one unless that says `batch`. What it
+    answers is forgotten afterwards, unless `CONFIDE_LEDGER__URL` names a ledger. Raises ConfideError, OSError.
     """
-    from dagster_project.classifiers.local.classifier import LocalClassifier
+    with classifier_of(kind) as classifier:
+        if isinstance(classifier, AsksClaude):
+            classifier.ask_ahead(chosen_facets(classifier, facets), _FileOf(file))
+        results = classify_records(read(file, require_time=False), classifier, facets, progress)
+        if out is None:
+            return _write(results, sys.stdout)
+        with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
+            return _write(results, stream)
 
-    classifier = LocalClassifier(sentiment_scope="all")
-    results = classify_records(read(file, require_time=False), classifier, facets, progress)
-    if out is None:
-        return _write(results, sys.stdout)
-    with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
-        return _write(results, stream)
+
+@contextmanager
+def classifier_of(kind: str) -> Iterator[Classifier]:
+    """The classifier for conversations outside any home."""
+    if kind == "local":
+        from dagster_project.classifiers.local.classifier import LocalClassifier
+
+        yield LocalClassifier(sentiment_scope="all")
+        return
+    from dagster_project.classifiers.claude.answers import claude_answers
+    from dagster_project.storage.database import sqlite_url
+    from dagster_project.storage.request_ledger.ledger import RequestLedger
+
+    settings = read_settings(Path(os.devnull))
+    if "CONFIDE_CLAUDE__TRANSPORT" not in os.environ:
+        claude = settings.claude.model_copy(update={"transport": "live"})
+        settings = settings.model_copy(update={"claude": claude})
+    with tempfile.TemporaryDirectory() as folder:
+        url = settings.ledger.url or sqlite_url(Path(folder) / "requests.sqlite")
+        with RequestLedger.open(url, settings.ledger.key_file) as ledger:
+            yield AsksClaude(claude_answers(settings, lambda: ledger, Path(folder), scope="all"))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A conversation of no home: the ledger hashes it itself."""
+
+    conversation: Conversation
+    content_hash: str = ""
+
+
+class _FileOf:
+    """The conversations of a file, as often as they are gone through."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[_Kept]:
+        for record in read(self._file, require_time=False):
+            if isinstance(record, Parsed):
+                yield _Kept(record.conversation)
+
+
+class AsksClaude:
+    """Both stages of Claude's answers as one `Classifier`, whatever type a conversation is of."""
+
+    def __init__(self, stages: Mapping[str, Answers]) -> None:
+        self._stages = stages
+
+    @property
+    def labeller(self) -> str:
+        """The models' ids."""
+        return ", ".join(dict.fromkeys(answers.labeller for answers in self._stages.values()))
+
+    def measures(self, facet: Facet) -> bool:
+        """Whether one of the stages does."""
+        return facet.stage in self._stages and self._stages[facet.stage].measures(facet)
+
+    def prompt_hash(self, facet: Facet) -> str:
+        """That of its stage."""
+        return self._stages[facet.stage].prompt_hash(facet)
+
+    def ask_ahead(self, facets: Sequence[Facet], conversations: Iterable[Keyed]) -> None:
+        """Everything at once, a request a stage and conversation."""
+        for answers, some in self._by_stage(facets):
+            answers.ask_ahead(some, conversations)
+
+    def classify(
+        self, facets: Sequence[Facet], conversations: Sequence[Conversation], progress: Progress | None = None
+    ) -> Iterator[Labelled]:
+        """As `Classifier.classify`."""
+        kept = [_Kept(c) for c in conversations]
+        found: list[dict[str, Answer]] = [{} for _ in kept]
+        for answers, some in self._by_stage(facets):
+            for one, given in zip(found, answers.classify(some, kept), strict=True):
+                one.update({facet_id: answer for facet_id, (answer, _) in given.items()})
+        for one in found:
+            yield Labelled(one)
+            if progress:
+                progress(1)
+
+    def _by_stage(self, facets: Sequence[Facet]) -> Iterator[tuple[Answers, list[Facet]]]:
+        """The facets of each stage; an attribute's events come along."""
+        asked = {f.id for f in facets} | {f.of for f in facets if f.of}
+        for stage, answers in self._stages.items():
+            some = [f for f in shipped_codebook() if f.id in asked and f.stage == stage]
+            if some:
+                yield answers, some
 
 
 def _write(results: Iterable[dict[str, Any]], stream: TextIO) -> int:
@@ -129,14 +228,17 @@ def _labels(conversation: Conversation, labelled: Labelled, facets: Sequence[Fac
             labels["pushback_kind"] = kinds[0] if kinds else None
         elif facet.id == "sentiment":
             labels[facet.id] = _numbers(conversation, answer, facet)
+        elif facet.answer is AnswerType.TEXT:
+            labels[facet.id] = answer.text
         else:
             labels[facet.id] = list(answer.categories) if told else None
     return labels
 
 
 def _numbers(conversation: Conversation, answer: Answer, facet: Facet) -> list[float | None]:
-    """A number per human message; where the whole answer could not be told, None for each."""
+    """A number per human message, in order; None where its tone could not be told or was not looked at."""
     numbers = {c.id: c.number for c in facet.categories}
-    if answer.status is not Status.OK:
-        return [None] * len(conversation.human_messages)
-    return [numbers.get(v.category) for v in answer.values]
+    known: dict[int | None, float | None] = {}
+    if answer.status is Status.OK:
+        known = {v.message_index: numbers.get(v.category) for v in answer.values}
+    return [known.get(i) for i, m in enumerate(conversation.messages) if m.role is Role.USER]

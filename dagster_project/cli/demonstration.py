@@ -6,6 +6,7 @@ Not here: the world (`demo/`), any step of the path: these are the same calls as
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from dagster_project.cli.console import OUT, progress_bar, show
 from dagster_project.demo.compare import compare, comparison_table
@@ -29,7 +30,7 @@ class DemoError(ConfideError):
 
 
 def demonstrate(root: Path, conversations: int, seed: int) -> None:
-    """Make the demo home anew, run the path, publish one study window, print the comparison with the truth.
+    """Make the demo home anew, run the path, publish a study window and its weeks, print the comparison with the truth.
 
     Raises DemoError when the folder holds something that is not a demo.
     """
@@ -51,17 +52,22 @@ def demonstrate(root: Path, conversations: int, seed: int) -> None:
         show(run_days_and_marts(workspace, bar), False)
         window = Period(world.first_day, world.last_day + DAY, PeriodKind.WINDOW)
         OUT.print(f"[bold]4. confide release {window.key}[/bold]")
-        released = release_periods(workspace, bar, [window])
-    if released is None:
-        raise DemoError("the demo has nothing to release")
-    show(released, False)
-    OUT.print("\n[bold]5. Published against the known truth[/bold]")
+        _show(release_periods(workspace, bar, [window]))
+        OUT.print("[bold]5. confide release[/bold]: its weeks, as far as they tell nothing that the window withholds")
+        _show(release_periods(workspace, bar, []))
+    OUT.print("\n[bold]6. Published against the known truth[/bold]")
     current = home.publications / CURRENT
-    OUT.print(comparison_table(compare(current, world.truth)))
+    OUT.print(comparison_table(compare(current, world.truth, PeriodKind.WINDOW)))
     OUT.print(f"\nReport:   {current / 'report.html'}", soft_wrap=True)
     OUT.print(f"Marts:    {current / 'confide.duckdb'}", soft_wrap=True)
     OUT.print(f"The UI:   confide --home {root} ui", soft_wrap=True)
     OUT.print(f"Took {time.monotonic() - began:.0f} s.")
+
+
+def _show(released: dict[str, Any] | None) -> None:
+    if released is None:
+        raise DemoError("the demo has nothing to release")
+    show(released, False)
 
 
 def _fresh(home: Home) -> Home:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Measure what people bring to an AI assistant, on your own logs; publish nothing that points at a person.",
 )
+
+
+class Labeller(StrEnum):
+    """Who labels a file."""
+
+    LOCAL = "local"
+    CLAUDE = "claude"
 
 
 def _version(wanted: bool) -> None:
@@ -83,6 +91,24 @@ def ingest(
 
 
 @app.command()
+def estimate(
+    context: typer.Context,
+    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Requests, tokens and price by model of labelling some days (default: all that are not up to date)."""
+    with one_line_causes():
+        from dagster_project.estimating import estimate_run
+
+        workspace = workspace_of(context, home)
+        with progress_bar() as bar:
+            bar.start("Estimating", 0)
+            show(estimate_run(workspace, _day(from_), _day(to), bar.advance), json)
+
+
+@app.command()
 def run(
     context: typer.Context,
     from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
@@ -108,6 +134,9 @@ def release(
         list[str] | None, typer.Argument(help="2026-10-05, 2026-W41, 2026-10 or 2026-09-21..2026-11-15")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every complete, unpublished period.")] = False,
+    correct: Annotated[
+        str | None, typer.Option(metavar="PERIOD", help="Publish the next revision of a published period.")
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -115,23 +144,53 @@ def release(
     from dagster_project.domain.periods import parse_period
 
     try:
-        wanted = [parse_period(text) for text in periods or []]
+        wanted = [parse_period(text) for text in [*(periods or []), *([correct] if correct else [])]]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if wanted and all_:
         raise typer.BadParameter("name periods or say --all, not both")
+    if correct and len(wanted) > 1:
+        raise typer.BadParameter("--correct takes one period, and no others beside it")
     with one_line_causes():
         from dagster_project.running import release_periods
 
         workspace = workspace_of(context, home)
         with progress_bar() as bar:
-            result = release_periods(workspace, bar, wanted)
+            result = release_periods(workspace, bar, wanted, correct is not None)
         if result is None:
             if json:
                 raise fail("no complete, unpublished period")
             OUT.print("No complete, unpublished period: nothing to release.")
             return
         show(result, json)
+
+
+@app.command()
+def erase(
+    context: typer.Context,
+    user_id: Annotated[list[str] | None, typer.Option(help="A user's id as it stands in the logs.")] = None,
+    conversation_id: Annotated[list[str] | None, typer.Option(help="A conversation's id.")] = None,
+    expired: Annotated[bool, typer.Option("--expired", help="What [retention] days says is due.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove every trace of a user, a conversation or an age from the home, and keep it out afterwards."""
+    with one_line_causes():
+        from dagster_project.erasing.command import erase_asked
+
+        if bool(user_id or conversation_id) == expired:
+            raise typer.BadParameter("give --user-id or --conversation-id (- reads ids from stdin), or --expired")
+        workspace = workspace_of(context, home)
+        show(erase_asked(workspace, user_id or [], conversation_id or [], sys.stdin).as_json(), json)
+
+
+@app.command(name="rotate-key")
+def rotate_key(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Give everything stored new pseudonyms under one more key; also finishes a rotation that was cut short."""
+    with one_line_causes():
+        from dagster_project.key_rotation import rotate_key as rotate
+
+        show(rotate(home_of(context, home)), json)
 
 
 @app.command()
@@ -165,20 +224,18 @@ def classify(
     file: Annotated[Path, typer.Argument(help="Canonical conversations (.jsonl, .gz, .zst).")],
     facets: Annotated[str | None, typer.Option(help="Facet ids, separated by commas; default all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default stdout.")] = None,
-    classifier: Annotated[str, typer.Option(help="local")] = "local",
+    classifier: Annotated[Labeller, typer.Option(help="Who labels.")] = Labeller.LOCAL,
 ) -> None:
     """Label a file outside any home, in its order: one JSON line a conversation."""
     with one_line_causes():
         from dagster_project.classifiers.outside import classify_to
 
-        if classifier != "local":
-            raise typer.BadParameter("--classifier: local")
         if not file.is_file():
             raise fail(f"{file} does not exist")
         chosen = [f.strip() for f in facets.split(",") if f.strip()] if facets else None
         with progress_bar() as bar:
             bar.start("Classifying", 0)
-            n = classify_to(file, out, chosen, bar.advance)
+            n = classify_to(file, out, chosen, bar.advance, classifier.value)
         ERR.print(f"{n:,} lines")
 
 

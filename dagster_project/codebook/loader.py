@@ -3,7 +3,7 @@
 Not here: the shape of a facet (`schema.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from dagster_project.codebook.schema import Facet
+from dagster_project.codebook.schema import AnswerType, Facet
 from dagster_project.errors import ConfideError
 
 SHIPPED = Path(__file__).parent / "facets"
@@ -41,6 +41,12 @@ class Codebook:
         """The facets asked in one stage: screen, detail or cluster."""
         return tuple(f for f in self.facets if f.stage == stage)
 
+    def with_bases(self, facets: Iterable[Facet]) -> tuple[Facet, ...]:
+        """These facets and those whose events they describe, in the order of the codebook, each once."""
+        wanted = {f.id for f in facets}
+        wanted |= {f.of for f in self.facets if f.id in wanted and f.of}
+        return tuple(f for f in self.facets if f.id in wanted)
+
 
 def read_facet(path: Path) -> Facet:
     """One facet file. Raises CodebookError naming file and field, never its content."""
@@ -57,6 +63,7 @@ def read_facet(path: Path) -> Facet:
 def load_codebook(*extra: Path) -> Codebook:
     """The shipped facets and those of `extra` folders. Raises CodebookError on a bad or doubled facet."""
     facets: dict[str, Facet] = {}
+    files: dict[str, Path] = {}
     for folder in (SHIPPED, *extra):
         for path in sorted(folder.glob("*.yaml")):
             facet = read_facet(path)
@@ -64,8 +71,23 @@ def load_codebook(*extra: Path) -> Codebook:
                 raise CodebookError(f"{path.name}: facet {facet.id!r} is defined twice")
             if path.stem.split("_", 1)[-1] != facet.id and path.stem != facet.id:
                 raise CodebookError(f"{path.name}: the file is not named after its facet {facet.id!r}")
-            facets[facet.id] = facet
+            facets[facet.id], files[facet.id] = facet, path
+    for facet in facets.values():
+        if fault := _fault_of_base(facet, facets):
+            raise CodebookError(f"{files[facet.id].name}: of: {fault}")
     return Codebook(tuple(facets.values()))
+
+
+def _fault_of_base(facet: Facet, facets: Mapping[str, Facet]) -> str | None:
+    """Why a facet cannot describe the events that it says it describes."""
+    if facet.of is None:
+        return None
+    base = facets.get(facet.of)
+    if base is None or base.answer is not AnswerType.EVENTS:
+        return f"{facet.of!r} is no events facet of the codebook"
+    if base.stage != facet.stage:
+        return f"{facet.of!r} is asked in the stage {base.stage}, this in {facet.stage}: they are asked together"
+    return None
 
 
 @cache

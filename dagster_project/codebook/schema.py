@@ -20,6 +20,8 @@ class Unit(StrEnum):
     CONVERSATION = "conversation"
     HUMAN_MESSAGE = "human_message"
     ASSISTANT_TURN = "assistant_turn"
+    EVENT = "event"
+    """An event that another facet finds: the facet is an attribute of it."""
 
 
 class AnswerType(StrEnum):
@@ -31,6 +33,17 @@ class AnswerType(StrEnum):
     SCALE = "scale"
     EVENTS = "events"
     CLUSTER = "cluster"
+    TEXT = "text"
+    """One bounded line for the private zone: never a label, never published."""
+
+
+ANSWERS_OF_UNIT = {
+    Unit.CONVERSATION: frozenset(AnswerType) - {AnswerType.EVENTS},
+    Unit.HUMAN_MESSAGE: frozenset({AnswerType.CHOICE, AnswerType.SCALE, AnswerType.EVENTS}),
+    Unit.ASSISTANT_TURN: frozenset({AnswerType.EVENTS}),
+    Unit.EVENT: frozenset({AnswerType.CHOICE, AnswerType.SCALE, AnswerType.YES_NO}),
+}
+"""What can be asked of each unit. Events are found on messages; what is asked of a message has one value."""
 
 
 class Category(BaseModel):
@@ -46,7 +59,12 @@ class Category(BaseModel):
 
 
 class Facet(BaseModel):
-    """One question of the codebook. `version` changes whenever the meaning of an answer may."""
+    """One question of the codebook. `version` changes whenever the meaning of an answer may.
+
+    of: for the unit `event`, the id of the events facet whose events are described. max_characters: for the answer
+    `text`, how long it may be. notes: how to answer. rules: what is done with the answers later, told to readers
+    alone and no labeller.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,9 +77,12 @@ class Facet(BaseModel):
     answer: AnswerType
     stage: Literal["screen", "detail", "cluster"]
     sensitive: bool
-    publish: Literal["prevalence", "pushback", "sentiment", "topics", "facets", "no"]
+    publish: Literal["prevalence", "pushback", "sentiment", "topics", "drift", "facets", "no"]
     notes: list[Prose] = Field(default_factory=list)
+    rules: list[Prose] = Field(default_factory=list)
     source: Prose
+    of: Slug | None = None
+    max_characters: Annotated[int, Field(ge=1, le=500)] | None = None
     categories: list[Category] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -71,14 +92,38 @@ class Facet(BaseModel):
             raise ValueError("two categories share an id")
         if taken := sorted(RESERVED & set(ids)):
             raise ValueError(f"reserved category id: {', '.join(taken)}")
-        if self.answer is AnswerType.CLUSTER:
-            if ids:
-                raise ValueError("a cluster facet finds its categories: it lists none")
-        elif len(ids) < (1 if self.answer is AnswerType.YES_NO else 2):
-            raise ValueError("too few categories for this answer type")
         if self.answer is AnswerType.SCALE and any(c.number is None for c in self.categories):
             raise ValueError("every category of a scale needs a number")
+        for fault in (self._fault_of_number(), self._fault_of_unit(), self._fault_of_text()):
+            if fault:
+                raise ValueError(fault)
         return self
+
+    def _fault_of_number(self) -> str | None:
+        n = len(self.categories)
+        if self.answer is AnswerType.CLUSTER:
+            return "a cluster facet finds its categories: it lists none" if n else None
+        if self.answer is AnswerType.TEXT:
+            return "a text facet has no categories" if n else None
+        if self.answer is AnswerType.YES_NO:
+            return None if n == 1 else "a yes/no facet has one category: what a yes says"
+        return "too few categories for this answer type" if n < 2 else None
+
+    def _fault_of_unit(self) -> str | None:
+        if (self.unit is Unit.EVENT) != (self.of is not None):
+            return "a facet of the unit event, and no other, names the facet whose events it describes (of)"
+        if self.answer not in ANSWERS_OF_UNIT[self.unit]:
+            return f"the answer {self.answer.value} cannot be asked of the unit {self.unit.value}"
+        if (self.stage == "cluster") != (self.answer is AnswerType.CLUSTER):
+            return "the stage cluster and the answer cluster belong together"
+        return None
+
+    def _fault_of_text(self) -> str | None:
+        if (self.answer is AnswerType.TEXT) != (self.max_characters is not None):
+            return "a text facet, and no other, says its max_characters"
+        if self.answer is AnswerType.TEXT and self.publish != "no":
+            return "a text facet stays in the private zone: publish: no"
+        return None
 
     @property
     def category_ids(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dagster_project.demo.truth import read_truth
+from dagster_project.domain.periods import PeriodKind
 from dagster_project.domain.study import (
     AFFECTIVE_TYPES,
     ROLEPLAY_TYPES,
@@ -74,14 +75,15 @@ class _Talk:
         return bool(self.types) and not self.types & set(ROLEPLAY_TYPES)
 
 
-def compare(publication: Path, truth: Path) -> list[Row]:
+def compare(publication: Path, truth: Path, kind: PeriodKind | None = None) -> list[Row]:
     """The published figures of every period beside the true ones, in the publication's order of periods.
 
-    publication: the folder of a release, with `tables/`. truth: `truth.parquet` of the world. Of a period that was
-    corrected, the latest revision counts. Raises OSError, polars' errors on what cannot be read.
+    publication: the folder of a release, with `tables/`. truth: `truth.parquet` of the world. kind: periods of this
+    kind alone. Of a period that was corrected, the latest revision counts. Raises OSError, polars' errors on what
+    cannot be read.
     """
     world = read_truth(truth)
-    tables = {name: _published(publication, name) for name in ("prevalence", "pushback", "sentiment")}
+    tables = {name: _published(publication, name, kind) for name in ("prevalence", "pushback", "sentiment")}
     periods = tables["prevalence"].select("period_start", "period_end").unique().sort("period_start", "period_end")
     rows: list[Row] = []
     for start, end in periods.iter_rows():
@@ -124,11 +126,11 @@ def comparison_table(rows: list[Row]) -> "Table":
     return table
 
 
-def _published(publication: Path, name: str) -> pl.DataFrame:
+def _published(publication: Path, name: str, kind: PeriodKind | None) -> pl.DataFrame:
     """One table of a release, of each period the latest revision."""
     frame = pl.read_parquet(publication / "tables" / f"{name}.parquet")
     latest = pl.col("revision") == pl.col("revision").max().over("period_start", "period_end")
-    return frame.filter(latest)
+    return frame.filter(latest, pl.lit(True) if kind is None else pl.col("period_kind") == kind.value)
 
 
 def _of(table: pl.DataFrame, start: date, end: date) -> list[dict[str, Any]]:

@@ -40,11 +40,14 @@ class Answer:
 
     A multi-choice or events facet answered with "nothing applies" is `ok` with no values. A message
     facet has one value a human message, in order; where one message could not be told, `category`
-    is `could_not_tell`.
+    is `could_not_tell`. A facet of events' attributes has one value an event, with the event's
+    `message_index`; a yes/no attribute only where it is yes or could not be told. text: what a text
+    facet is answered with: one line, bounded, for the private zone; never a label row.
     """
 
     status: Status
     values: tuple[Value, ...] = ()
+    text: str | None = None
 
     @property
     def categories(self) -> tuple[str, ...]:

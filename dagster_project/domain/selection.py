@@ -1,7 +1,7 @@
 """Which conversations a table is about: the study's selection, from label rows alone.
 
-Lives here: the analysed types of one conversation, and the contribution bound of a period. The warehouse applies the
-same rules in SQL (`dbt/`). Not here: reading label rows, what is measured of the conversations selected.
+Lives here: the analysed types of one conversation, the sample of controls, and the contribution bound of a period. The
+warehouse applies the same rules in SQL (`dbt/`). Not here: reading label rows, what is measured of those selected.
 """
 
 from __future__ import annotations
@@ -57,3 +57,17 @@ def counted_conversations(period_key: str, users: Mapping[str, str], per_user: i
             taken[user] = taken.get(user, 0) + 1
             counted.add(conversation)
     return counted
+
+
+def control_sample(conversations: Iterable[str], share: float) -> set[str]:
+    """Conversations, out of those given by pseudonym, that are looked at in detail as controls.
+
+    Each is taken with probability `share` by a hash of its (keyed) pseudonym, whatever else is given, so that its
+    weight is 1 / share and a day labelled twice takes the same ones.
+    """
+    bound = share * 2**64
+
+    def place(conversation: str) -> int:
+        return int(hashlib.md5(f"control{conversation}".encode(), usedforsecurity=False).hexdigest()[:16], 16)
+
+    return {c for c in conversations if place(c) < bound}

@@ -70,6 +70,9 @@ def render(
     rules = policy_rows(policy)
     reasoned = any(reason for _, _, reason in rules)
     measured = measured_by(published, period, book)
+    lacking = list(published.about(period, "not_measured", []))
+    titles = {f.id: f.title for f in book}
+    private = {f.id for f in book if f.publish == "no"}
     return environment.get_template("page.html.j2").render(
         style=style,
         style_digest=digest,
@@ -84,14 +87,14 @@ def render(
         measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in measured],
         uses_local=any(m.labeller.startswith("local") for m in measured),
         model_card=str(manifest.get("model_card") or MODEL_CARD),
-        not_measured=[_facet_title(book, f) for f in published.about(period, "not_measured", [])],
+        not_measured=[titles.get(f, f) for f in lacking if f not in private],
         policy_table=[_row(what, value, *([reason] if reasoned else [])) for what, value, reason in rules],
         policy_reasons=reasoned,
         withheld_table=[
             _row(t, words.count(shown), words.count(n)) for t, shown, n in withheld_rows(published, period)
         ],
         bound=_plain(policy.get("max_conversations_per_user")),
-        facets=list(book),
+        facets=[f for f in book if f.id not in lacking],
         sample_design=_design(published.about(period, "sample_design")),
         made=_made(manifest),
         files_table=[
@@ -119,7 +122,3 @@ def _design(said: Any) -> str:
     if isinstance(said, Mapping):
         return "; ".join(f"{str(k).replace('_', ' ')}: {v}" for k, v in said.items())
     return str(said or "census")
-
-
-def _facet_title(book: Codebook, facet_id: str) -> str:
-    return next((f.title for f in book if f.id == facet_id), facet_id)

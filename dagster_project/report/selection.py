@@ -51,9 +51,15 @@ class Published:
         return max(periods, key=lambda p: (p.end, p.start), default=None)
 
     def trend(self) -> list[Shown]:
-        """Periods of the kind shown in full, oldest first; empty when there is only one."""
-        full = self.in_full()
-        same = [p for p in self.periods() if full is not None and p.kind == full.kind]
+        """Periods of one kind, oldest first: of the kind shown in full, or beside a single window of the commonest.
+
+        Empty when there is only one.
+        """
+        periods, full = self.periods(), self.in_full()
+        by_kind = {kind: [p for p in periods if p.kind == kind] for kind in sorted({p.kind for p in periods})}
+        same = by_kind[full.kind] if full else []
+        if full and full.kind == "window" and len(same) == 1:
+            same = max(by_kind.values(), key=len)
         return same[-MAX_TREND_PERIODS:] if len(same) > 1 else []
 
     def rows(self, table: str, period: Shown) -> list[Row]:

@@ -34,8 +34,12 @@ STRUCTURAL = {
 
 
 def labels_of(codebook: Codebook) -> dict[str, str]:
-    """Category id -> what people read. The report's own words win over a facet's."""
-    found = {category.id: category.label for facet in codebook for category in facet.categories}
+    """Category id -> what people read. The report's own words win over a facet's, an earlier facet's over a later's:
+    `other` is the pushback of no other kind, as in the figures, and not the rest of a facet that describes it."""
+    found: dict[str, str] = {}
+    for facet in codebook:
+        for category in facet.categories:
+            found.setdefault(category.id, category.label)
     return {**found, **STRUCTURAL}
 
 

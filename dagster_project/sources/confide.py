@@ -54,10 +54,10 @@ def parse_record(
     record: dict[str, Any], *, require_time: bool = True, now: datetime | None = None
 ) -> tuple[Conversation, bool]:
     """One decoded record as a conversation, and whether its time zone was assumed. Raises Refusal."""
-    conversation_id = _identifier(record.get("conversation_id"), Reason.INVALID_ID)
+    conversation_id = identifier(record.get("conversation_id"), Reason.INVALID_ID)
     if conversation_id is None:
         raise Refusal(Reason.MISSING_ID)
-    user_id = _identifier(record.get("user_id"), Reason.INVALID_USER)
+    user_id = identifier(record.get("user_id"), Reason.INVALID_USER)
     started_at, assumed_utc = _start(record.get("started_at"), require_time, now)
     messages = parse_messages(record.get("messages"))
     surface = record.get("surface")
@@ -116,8 +116,11 @@ def _decode(line: bytes) -> Any:
         raise Refusal(Reason.INVALID_JSON) from None
 
 
-def _identifier(value: Any, reason: Reason) -> str | None:
-    """An id as text, None where there is none. Whole numbers are taken, also as tables write them (12.0, NaN)."""
+def identifier(value: Any, reason: Reason = Reason.INVALID_ID) -> str | None:
+    """An id as text, None where there is none. Whole numbers are taken, also as tables write them (12.0, NaN).
+
+    Raises Refusal, with this reason, on anything else.
+    """
     if isinstance(value, str):
         return clean(value) if value.strip() else None
     if value is None or value != value:

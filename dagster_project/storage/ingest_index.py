@@ -8,8 +8,9 @@ nothing. Not here: texts (`landing.py`), reading files (`sources/`).
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from typing import Self
 
 from dagster_project.errors import ConfideError
 from dagster_project.storage.files import private_folder
+from dagster_project.storage.tombstones import Erased
 
 WAIT_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,6 +86,8 @@ class IngestIndex:
         self._db = sqlite3.connect(self._path, timeout=self._wait_seconds, isolation_level=None)
         try:
             self._db.execute("PRAGMA cache_size = -65536")
+            self._db.execute("PRAGMA secure_delete = ON")
+            self._db.execute("PRAGMA temp_store = MEMORY")
             self._db.execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
@@ -157,6 +161,44 @@ class IngestIndex:
             elif known[1] != content_hash:
                 self._note_earlier(key, content_hash)
 
+    def mark(self, erased: Erased) -> None:
+        """Take down, for this ingest only, which conversations are to be erased: `shared` and `erase` speak of them."""
+        self._db.execute("CREATE TEMP TABLE marked (conversation_key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._db.executemany(
+            "INSERT INTO marked VALUES (?)", ((bytes.fromhex(key),) for key in sorted(erased.conversations))
+        )
+        into = "INSERT OR IGNORE INTO marked SELECT conversation_key FROM conversations WHERE "
+        self._db.executemany(f"{into} user_key = ?", ((user,) for user in sorted(erased.users)))
+        if erased.before is not None:
+            until = _microseconds(datetime.combine(erased.before, time(), UTC))
+            self._db.execute(f"{into} started_at_us < ?", (until,))
+
+    def shared(self, content_hashes: Iterable[str]) -> set[str]:
+        """Those contents that a conversation has which is not marked, in any version that landed."""
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (content_hash BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("DELETE FROM asked")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO asked VALUES (?)", ((bytes.fromhex(one),) for one in content_hashes)
+        )
+        found: set[str] = set()
+        for table in ("conversations", "earlier_versions"):
+            rows = self._db.execute(
+                f"SELECT DISTINCT content_hash FROM {table} WHERE content_hash IN (SELECT content_hash FROM asked) "
+                "AND conversation_key NOT IN (SELECT conversation_key FROM marked)"
+            )
+            found.update(one.hex() for (one,) in rows)
+        return found
+
+    def erase(self) -> int:
+        """Forget the marked conversations (until committed, for this ingest only); how many there were."""
+        where = "WHERE conversation_key IN (SELECT conversation_key FROM marked)"
+        self._db.execute(f"DELETE FROM earlier_versions {where}")
+        return self._db.execute(f"DELETE FROM conversations {where}").rowcount
+
+    def uncover(self, parts: Iterable[str]) -> None:
+        """Forget landing parts that are no longer there."""
+        self._db.executemany("DELETE FROM parts WHERE name = ?", ((name,) for name in parts))
+
     def commit(self) -> None:
         """Keep what was noted. Only after the parts it speaks of are in place."""
         self._db.execute("COMMIT")
@@ -181,6 +223,12 @@ class IngestIndex:
                 bytes.fromhex(entry.content_hash),
             ),
         )
+
+
+def compact(path: Path) -> None:
+    """Rewrite an index, so that nothing of what was erased is left between its rows. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as db:
+        db.execute("VACUUM")
 
 
 def _microseconds(moment: datetime) -> int:

@@ -51,6 +51,15 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "prompt_hash": pl.String,
         "labelled_at": UTC_TIME,
     },
+    "descriptions": {
+        "conversation_key": pl.String,
+        "facet": pl.String,
+        "facet_version": pl.Int32,
+        "text": pl.String,
+        "labeller": pl.String,
+        "prompt_hash": pl.String,
+        "labelled_at": UTC_TIME,
+    },
     "topic_assignments": {
         "conversation_key": pl.String,
         "affective_type": pl.String,

@@ -6,7 +6,7 @@ of the day's parts. Not here: writing parts (`landing_writer.py`), which convers
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -72,7 +72,7 @@ class Landing:
 
     def inputs(self, day: date) -> str:
         """Digest of a day's parts. Their names tell their contents, so the names suffice."""
-        return _digest(self.parts(day))
+        return digest_of(path.name for path in self.parts(day))
 
     def entries(self, part: str) -> Iterator[Entry]:
         """What the ingest index has to know of one part, row by row, without reading its texts."""
@@ -108,19 +108,24 @@ def assemble_day(landing: Landing, day: date) -> Day:
     """
     parts = landing.parts(day)
     conversations, messages = _assembled(parts)
-    about = {
-        INPUTS: _digest(parts),
+    return Day(conversations, messages, about_day(conversations, messages, digest_of(path.name for path in parts)))
+
+
+def about_day(conversations: pl.DataFrame, messages: pl.DataFrame, inputs: str) -> dict[str, str]:
+    """What the lake should remember of a day: what it was put together from, and counts."""
+    return {
+        INPUTS: inputs,
         "n_conversations": str(conversations.height),
         "n_messages": str(messages.height),
         "n_users": str(conversations["user_key"].n_unique()),
         "n_without_user_id": str(conversations.filter(pl.col("user_key") == NO_USER).height),
         "n_assumed_utc": str(int(conversations["assumed_utc"].sum())),
     }
-    return Day(conversations, messages, about)
 
 
-def _digest(parts: list[Path]) -> str:
-    return hashlib.sha256("\n".join(path.name for path in parts).encode()).hexdigest()[:32]
+def digest_of(names: Iterable[str]) -> str:
+    """Digest of parts by their names, the earliest first."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
 
 
 def _assembled(parts: list[Path]) -> tuple[pl.DataFrame, pl.DataFrame]:

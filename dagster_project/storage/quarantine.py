@@ -1,7 +1,7 @@
 """The quarantine: refused records, by reason, as they came, for the operator to look at and mend.
 
-Lives here: how they are kept (JSON lines, private). Not here: the reasons (`sources/outcome.py`). Nothing of the
-quarantine is ever read by the pipeline.
+Lives here: how they are kept (JSON lines, private), and taking some out again. Not here: the reasons
+(`sources/outcome.py`), whose a record is (`sources/mentions.py`). No step of the pipeline reads the quarantine.
 """
 
 import base64
@@ -9,6 +9,8 @@ import hashlib
 import os
 import secrets
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -17,7 +19,7 @@ import orjson
 
 from dagster_project.home import Home
 from dagster_project.sources.outcome import Reason
-from dagster_project.storage.files import private_folder
+from dagster_project.storage.files import private_folder, replacing
 
 KEPT_BYTES = 1024 * 1024
 """Of one record; the whole of nearly all. The source file has the rest."""
@@ -81,3 +83,44 @@ class Quarantine:
         descriptor = os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._open[reason] = pending, os.fdopen(descriptor, "wb"), hashlib.sha256()
         return self._open[reason]
+
+
+def drop_records(home: Home, goes: Callable[[str, bytes], bool], set_aside_before: datetime | None = None) -> int:
+    """Take records out, and files that were set aside before a time whole; how many records went.
+
+    goes: called with a record's source file and its original bytes. A file is replaced by one named after what is left.
+    Call it while alone in the home (`in_use.alone`). Raises OSError.
+    """
+    gone = 0
+    for path in sorted(home.quarantine.glob("*/*.jsonl")):
+        too_old = set_aside_before is not None and path.stat().st_mtime < set_aside_before.timestamp()
+        digest, kept, dropped = hashlib.sha256(), 0, 0
+        pending = path.parent / f".{secrets.token_hex(8)}.tmp"
+        try:
+            with path.open("rb") as lines, replacing(pending) as temporary, temporary.open("wb") as left:
+                for line in lines:
+                    if too_old or _goes(line, goes):
+                        dropped += 1
+                        continue
+                    left.write(line)
+                    digest.update(line)
+                    kept += 1
+            if dropped:
+                if kept:
+                    os.utime(pending, (path.stat().st_atime, path.stat().st_mtime))
+                    pending.replace(path.parent / f"{digest.hexdigest()[:16]}.jsonl")
+                path.unlink()
+        finally:
+            pending.unlink(missing_ok=True)
+        gone += dropped
+    return gone
+
+
+def _goes(line: bytes, goes: Callable[[str, bytes], bool]) -> bool:
+    try:
+        record = orjson.loads(line)
+        kept = record["original"].encode() if "original" in record else base64.b64decode(record["original_base64"])
+        return goes(record["file"], kept)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # A line that an operator has changed is still somebody's.
+        return goes("", line)

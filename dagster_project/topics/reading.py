@@ -56,6 +56,15 @@ def _brought(lake: Lake, day: date, keys: Collection[str]) -> dict[str, str]:
     return {key: text for key, text in human.iter_rows() if text and text.strip()}
 
 
+def embedded_text(human: Sequence[str]) -> str:
+    """What is embedded of the person's messages, as `read_analysed` does: erasing has to find its vector."""
+    return _embedded("\n".join(content[:READ_CHARACTERS] for content in human)[:READ_CHARACTERS])
+
+
+def _embedded(brought: str) -> str:
+    return " ".join(brought.split())[:EMBEDDED_CHARACTERS]
+
+
 def read_analysed(lake: Lake, period: Period, embed: Embed, per_user: int) -> Analysed:
     """The period's analysed conversations that hold any words of the person, with their vectors."""
     columns = ("conversation_key", "user_key")
@@ -76,7 +85,7 @@ def read_analysed(lake: Lake, period: Period, embed: Embed, per_user: int) -> An
         found.types += [types[key] for key in keys]
         found.counted += [key in counted for key in keys]
         found.signatures += [signature(texts[key]) for key in keys]
-        vectors.append(embed([" ".join(texts[key].split())[:EMBEDDED_CHARACTERS] for key in keys]))
+        vectors.append(embed([_embedded(texts[key]) for key in keys]))
     if vectors:
         found.vectors = np.concatenate(vectors).astype(np.float32)
     return found

@@ -2,7 +2,7 @@
 
 Lives here: `check`, `require`, the findings and the error. Pandera's own messages carry values (PRIVACY.md), so
 none of them leaves this module. Not here: what each table must hold (`conversations.py`, `messages.py`,
-`labels.py`, `topics.py`).
+`labels.py`, `descriptions.py`, `topics.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -89,13 +89,14 @@ def tables() -> tuple[str, ...]:
 
 
 def _contracts() -> dict[str, Callable[[Context], Any]]:
-    from expectations.frames import conversations, labels, messages, topics
+    from expectations.frames import conversations, descriptions, labels, messages, topics
 
     return {
         "conversations": conversations.contract,
         "messages": messages.contract,
         "screen_labels": labels.contract,
         "detail_labels": labels.contract,
+        "descriptions": descriptions.contract,
         "topic_assignments": topics.assignments_contract,
         "topics": topics.topics_contract,
     }

@@ -15,6 +15,7 @@ from tests.support.homes import CONFIDE, confide, done, warehouse_rows
 from tests.support.worlds import days_from, small_world, write_lines
 
 DAYS = days_from("2026-10-05", 4)
+SEED = int(os.environ.get("CONFIDE_SEED", "5"))
 KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 3
 
 
@@ -60,7 +61,7 @@ def test_a_run_killed_at_random_points_ends_as_one_that_was_not(landed: Path, tm
     began = time.monotonic()
     done(confide(undisturbed, "run"))
     whole = time.monotonic() - began
-    rng = random.Random(int(os.environ.get("CONFIDE_SEED", "5")))
+    rng = random.Random(SEED)
     times_killed = sum(killed(disturbed, rng.uniform(0.1, 0.95) * whole) for _ in range(KILLS))
     assert times_killed >= KILLS // 2, "too few runs were still alive to be killed"
     done(confide(disturbed, "run", "--from", DAYS[0], "--to", DAYS[-1]))

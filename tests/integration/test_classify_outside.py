@@ -25,7 +25,7 @@ class Scripted:
     labeller = "scripted-1"
 
     def measures(self, facet: Facet) -> bool:
-        return facet.id != "topic"
+        return facet.id in ("content_creation", "affective_type", "pushback", "sentiment")
 
     def prompt_hash(self, facet: Facet) -> str:
         return "none"
@@ -41,7 +41,7 @@ class Scripted:
                 if found is None:
                     answers[facet.id] = Answer(Status.COULD_NOT_TELL)
                 else:
-                    answers[facet.id] = Answer(Status.OK, tuple(Value(c, 0.9, 0) for c in found))
+                    answers[facet.id] = Answer(Status.OK, tuple(Value(c, 0.9, i) for i, c in enumerate(found)))
             yield Labelled(answers)
             if progress:
                 progress(1)

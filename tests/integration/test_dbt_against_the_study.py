@@ -215,11 +215,11 @@ def test_rules_and_names_are_the_studys_and_the_codebooks() -> None:
 
 
 def test_sources_are_the_lakes_tables(manifest: dict) -> None:
-    """Dagster joins dbt to its assets by these names: a source that nobody writes would be read as never filled."""
+    """Dagster joins dbt to its assets by these names; and dbt has no business with what a conversation is about."""
     from dagster_project.storage import lake
 
     sources = {(s["source_name"], s["name"]) for s in manifest["sources"].values()}
-    assert sources == {("lake", table) for table in lake.TABLES}
+    assert sources == {("lake", table) for table in lake.TABLES if table != "descriptions"}
 
 
 def test_reading_takes_only_the_periods_asked_for(home: Home) -> None:

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.domain.disclosure.audit import audit
+from dagster_project.home import Home
+from dagster_project.release import published_editions
+from dagster_project.storage.published import current
 from tests.support.homes import confide, done, lake_rows, warehouse_rows
 from tests.support.worlds import conversation, days_from, small_world, write_lines
 
@@ -74,9 +78,17 @@ def test_a_reader_that_holds_the_current_release_open_is_undisturbed(home: Path)
     assert set(before) < set(now)
 
 
-def test_another_kind_of_period_is_refused_because_it_would_tell_what_was_withheld(home: Path) -> None:
-    said = confide(home, "release", f"{DAYS[0]}..{DAYS[-1]}")
-    assert said.code == 1 and "one kind of period" in said.err
+def test_a_window_is_published_over_its_weeks_and_the_same_days_only_once(home: Path) -> None:
+    """Overlapping periods stand in one release, and the audit of all of them together finds nothing."""
+    window = f"{DAYS[0]}..{DAYS[-1]}"
+    done(confide(home, "release", window))
+    snapshot = current(Home(home))
+    assert snapshot is not None
+    editions = published_editions(snapshot)
+    assert window in {edition.period.key for edition in editions} and len(editions) > 1
+    assert audit(editions) == []
+    said = confide(home, "release", "2026-10-05..2026-10-11")
+    assert said.code == 1 and "exactly the days of 2026-W41" in said.err
 
 
 def test_two_homes_of_the_same_logs_agree_but_for_their_pseudonyms(home: Path, tmp_path: Path, logs: Path) -> None:

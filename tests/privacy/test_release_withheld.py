@@ -80,7 +80,7 @@ def test_groups_of_exactly_k_are_published_and_of_one_less_are_not(tmp_path: Pat
     """Prevents over-suppression as well as under-suppression at the threshold itself."""
     for users, suppressed in ((9, True), (10, False), (11, False)):
         rows = candidate_rows(WEEK)
-        late_safety(rows).update(rated(users, 20))
+        late_safety(rows).update(rated(users, 20, 340 - users, 640))
         result = published(tmp_path, f"k{users}", rows)
         table = pl.read_parquet(result.path / "tables" / "pushback.parquet")
         row = table.row(
@@ -105,10 +105,10 @@ def test_counts_within_one_rounding_step_are_published_alike(tmp_path: Path) -> 
     for users in (38, 39, 40, 41, 42):
         rows = candidate_rows(WEEK)
         for row in rows["prevalence"]:
-            if row["category"] == "coaching":
-                row.update(rated(users, users + 20, 300, 600), share_low=0.071, share_high=0.112)
+            if row["category"] == "content_creation":
+                row.update(rated(users, users + 20, 1180, 2980 - users), share_low=0.0148, share_high=0.0267)
         table = pl.read_parquet(published(tmp_path, f"n{users}", rows).path / "tables" / "prevalence.parquet")
-        seen.add(repr(table.filter(pl.col("category") == "coaching").rows()))
+        seen.add(repr(table.filter(pl.col("category") == "content_creation").rows()))
     assert len(seen) == 1
 
 

@@ -1,6 +1,7 @@
 """Candidate rows as the publish layer of the warehouse hands them over, for tests of the release.
 
-Each cell is made from made-up contributions by user, so that its counts always agree with one another.
+Each cell is made from made-up contributions by user, so that its counts always agree with one another. Not here:
+populations, user by user (`populations.py`).
 """
 
 import random
@@ -10,12 +11,17 @@ from typing import Any
 
 import polars as pl
 
+from dagster_project.domain.estimation.wilson import wilson_interval
 from dagster_project.domain.periods import Period, parse_period
+from dagster_project.domain.study import TALK_TYPES
 from dagster_project.domain.tables import TABLES, Table
 from dagster_project.release import PeriodMetadata
+from tests.support.populations import Habits, random_talks
+from tests.support.populations import candidate_rows as population_rows
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 WEEK = parse_period("2026-W41")
+DESIGN_EFFECT = 1.5
 Cell = dict[str, Any]
 Sizes = Callable[[Table, tuple[str, ...]], Cell]
 
@@ -41,10 +47,11 @@ def spread(users: int, conversations: int) -> list[int]:
 
 
 def rated(users: int, conversations: int, rest_users: int = 300, rest_conversations: int = 600) -> Cell:
-    """A cell that no rule but its sizes can withhold."""
+    """A cell that no rule but its sizes can withhold, with the interval of users who resemble themselves a little."""
     cell = counts(spread(users, conversations), spread(rest_users, rest_conversations))
-    share = cell["n_conversations"] / max(cell["of_conversations"], 1)
-    low, high = max(0.0, share - 0.0312), min(1.0, share + 0.0298)
+    of = cell["of_conversations"]
+    share = cell["n_conversations"] / max(of, 1)
+    low, high = wilson_interval(share, max(of, 1) / DESIGN_EFFECT)
     ends = {f"{name}_{end}": value for name in ("share", "rate") for end, value in (("low", low), ("high", high))}
     return {**cell, "share": share, "rate": share, **ends}
 
@@ -57,13 +64,38 @@ def tone(users: int, conversations: int, start: float = -0.1234, end: float = 0.
     return {**cell, "sentiment_start": start, "sentiment_end": end, "sentiment_change": change, **ends}
 
 
+ALL = 3000, 1200
+SCREENED: dict[str, tuple[int, int]] = {
+    "all": ALL,
+    "content_creation": (60, 40),
+    "unknown": (60, 40),
+    "not_content_creation": (2910, 1180),
+    "affective": (2750, 1150),
+    "analysed": (2640, 1150),
+    "companionship_or_roleplay": (770, 420),
+    "romantic_roleplay": (60, 40),
+    "sexual_roleplay": (60, 40),
+} | dict.fromkeys(TALK_TYPES, (660, 340))
+"""Conversations and users of the middling world. Each talk type has 660 of its own; roleplay, 110 altogether."""
+PUSHBACK_OF_A_TYPE = {"early": (60, 40), "middle": (60, 40), "late": (20, 14), "any": (140, 85)}
+PUSHBACK_OF_ANY = {"early": (240, 150), "middle": (240, 150), "late": (80, 52), "any": (560, 330)}
+"""By position; the kinds always come together, so that each has the counts of any."""
+
+
 def plain(table: Table, keys: tuple[str, ...]) -> Cell:
-    """A middling world: totals of 900 conversations by 400 users, other cells of 60 by 40."""
-    if table.name == "sentiment":
-        return tone(40, 60)
-    if "all" in keys:
-        return rated(400, 900, 0, 0)
-    return rated(40, 60)
+    """A middling world whose counts agree with one another, from which nothing need be withheld."""
+    match table.name:
+        case "sentiment":
+            return tone(150, 240) if keys == ("any",) else tone(40, 60)
+        case "topics":
+            return rated(40, 60)
+        case "pushback":
+            of, sizes = ((2640, 1150), PUSHBACK_OF_ANY) if keys[0] == "any" else ((660, 340), PUSHBACK_OF_A_TYPE)
+            n, users = sizes[keys[2]]
+        case _:
+            of, (n, users) = ALL, SCREENED[keys[0]]
+    both = min(10, users) if n < of[0] else 0
+    return rated(users, n, of[1] - users + both, of[0] - n) | {"of_users": of[1]}
 
 
 def rows_of(table: Table, period: Period, sizes: Sizes = plain) -> list[Cell]:
@@ -95,27 +127,24 @@ def candidates(*periods: Period, sizes: Sizes = plain) -> dict[str, pl.DataFrame
 
 
 def random_sizes(seed: int) -> Sizes:
-    """Cells of random size around every threshold, some dominated by a user or two, some empty or complete."""
+    """Cells of a random population, around every threshold: people who write much, types that overlap."""
     draw = random.Random(seed)
-    scale = draw.choice([1, 3, 20])
-
-    def users() -> list[int]:
-        n = draw.choice([0, 1, 4, 5, 9, 10, 11, 14, 20, 24, 25, 26, 40]) * draw.choice([1, 1, scale])
-        heavy = draw.choice([1, 1, 2, 5, 50])
-        return [draw.randint(1, 5) * (heavy if i < 2 else 1) for i in range(n)]
+    habits = Habits(
+        users=draw.choice([200, 260, 400, 900]),
+        talks_per_user=draw.choice([2.0, 4.0]),
+        types=(0.2, 0.15, 0.1, 0.1, 0.03, 0.02),
+        pushback=draw.choice([0.2, 0.5]),
+        topics=3,
+    )
+    rows = population_rows(random_talks(seed, habits, WEEK.start, 7), [WEEK])
+    cells = {(name, tuple(row[key] for key in TABLES[name].keys)): row for name in rows for row in rows[name]}
+    none = rated(0, 0) | tone(0, 0)
 
     def sizes(table: Table, keys: tuple[str, ...]) -> Cell:
-        total = "all" in keys
-        numerator = users() if not total else [draw.randint(1, 5) for _ in range(draw.choice([3, 249, 250, 251, 600]))]
-        rest = [] if total else users()
-        cell = counts(numerator, rest, draw.randint(0, min(len(numerator), len(rest))))
-        low = draw.random()
-        high = draw.uniform(low, 1.0)
-        cell |= {"share_low": low, "share_high": high, "rate_low": low, "rate_high": high, "share": 0.5, "rate": 0.5}
-        start, end = draw.choice([-1.0, draw.uniform(-1, 1)]), draw.choice([1.0, draw.uniform(-1, 1)])
-        ends = sorted((draw.uniform(-2, 2), draw.uniform(-2, 2)))
-        means = {"sentiment_start": start, "sentiment_end": end, "sentiment_change": end - start}
-        return {**cell, **means, "change_low": ends[0], "change_high": ends[1]}
+        if table.is_topic:
+            keys = (keys[0], f"{keys[0][:4]}{keys[1][4]}")
+        cell = cells.get((table.name, keys), none)
+        return {name: value for name, value in cell.items() if name in none}
 
     return sizes
 

@@ -16,7 +16,7 @@ def outside_private(home: Path) -> list[Path]:
 
 
 def values(path: Path) -> Iterator[str]:
-    """Every value of a Parquet, DuckDB or gzip file as text, whatever its compression."""
+    """Every value of a Parquet, DuckDB, SQLite or gzip file as text (bytes as hex), whatever its compression."""
     if path.suffix == ".parquet":
         import polars as pl
 
@@ -31,6 +31,14 @@ def values(path: Path) -> Iterator[str]:
                 for row in connection.execute(f'select * from "{schema}"."{table}"').fetchall():
                     yield from map(str, row)
             yield from (str(row) for row in connection.execute("select sql from duckdb_views()").fetchall())
+    elif path.suffix in (".sqlite", ".db"):
+        import sqlite3
+        from contextlib import closing
+
+        with closing(sqlite3.connect(path)) as database:
+            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                for row in database.execute(f'SELECT * FROM "{name}"'):
+                    yield from (value.hex() if isinstance(value, bytes) else str(value) for value in row)
     elif path.suffix == ".gz":
         yield gzip.decompress(path.read_bytes()).decode("utf-8", "replace")
 

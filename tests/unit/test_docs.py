@@ -29,7 +29,7 @@ def test_every_link_and_picture_leads_somewhere(page: Path) -> None:
 @page
 def test_every_command_named_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    named = re.findall(r"(?:^|`)confide(?: --home \S+)? ([a-z]+)", text, re.MULTILINE)
+    named = re.findall(r"(?:^|`)confide(?: --home \S+)? ([a-z]+(?:-[a-z]+)*)", text, re.MULTILINE)
     assert [c for c in named if c not in COMMANDS] == []
 
 

@@ -49,6 +49,15 @@ LABEL = {
     "prompt_hash": "p",
     "labelled_at": AT,
 }
+DESCRIPTION = {
+    "conversation_key": A,
+    "facet": "topic_description",
+    "facet_version": 1,
+    "text": "how to ask for a rise",
+    "labeller": "claude-haiku-5-5",
+    "prompt_hash": "p",
+    "labelled_at": AT,
+}
 ASSIGNMENT = {"conversation_key": A, "affective_type": "coaching", "topic_id": "t1", "distance": 0.25}
 TOPIC = {
     "affective_type": "coaching",
@@ -62,6 +71,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "messages": MESSAGE,
     "screen_labels": LABEL,
     "detail_labels": LABEL,
+    "descriptions": DESCRIPTION,
     "topic_assignments": ASSIGNMENT,
     "topics": TOPIC,
 }
@@ -115,6 +125,10 @@ BROKEN: list[tuple[str, list[dict[str, Any]], dict[str, int]]] = [
     ("screen_labels", [{"weight": 0.0}], {"weight: positive": 1}),
     ("screen_labels", [{"labeller": ""}], {"labeller: not_empty": 1}),
     ("detail_labels", [{"facet_version": 0}], {"facet_version: at_least_one": 1}),
+    ("descriptions", [{"text": "two\nlines"}], {"text: one_line": 1}),
+    ("descriptions", [{"text": "a\u202eb"}], {"text: one_line": 1}),
+    ("descriptions", [{"text": "a" * 501}], {"text: bounded": 1}),
+    ("descriptions", [{}, {}], {"unique_description": 2}),
     ("topic_assignments", [{"affective_type": CANARY}], {"affective_type: known_value": 1}),
     ("topic_assignments", [{}, {"topic_id": "t2"}], {"unique_assignment": 2}),
     ("topic_assignments", [{"distance": -0.5}], {"distance: not_negative": 1}),

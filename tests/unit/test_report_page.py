@@ -117,6 +117,17 @@ def test_hostile_words_elsewhere_are_only_text(tables: dict[str, pl.DataFrame]) 
     assert bad not in render(tables, manifest, notice=bad, help_line=bad)
 
 
+def test_what_was_not_asked_is_not_defined_as_if_it_had_been(tables: dict[str, pl.DataFrame]) -> None:
+    """The definitions say what was asked of each conversation; a private facet is not even missed."""
+    manifest = manifest_of(tables)
+    manifest["periods"][0]["not_measured"] = ["referral", "topic_description", "an_organisations_own"]
+    said = Parsed(render(tables, manifest)).section_text
+    assert "Sentiment" in said["definitions"] and "Referral" not in said["definitions"]
+    everything = "".join(said.values())
+    assert "without rows: Referral, an_organisations_own." in everything
+    assert "Topic description" not in everything
+
+
 def test_a_withheld_cell_shows_no_number(page: str, tables: dict[str, pl.DataFrame]) -> None:
     """A withheld cell says so in words; a nought or a bar would be a false number."""
     withheld = [row for row in Parsed(page).rows if "withheld" in row]

@@ -65,3 +65,8 @@ def test_counts_in_prose_say_that_they_are_rounded() -> None:
     """A rounded count told as exact invites subtraction that means nothing."""
     assert words.about(1250) == "about 1,250"
     assert words.about(None) == words.count(None) == "withheld"
+
+
+def test_a_facet_added_does_not_rename_another_facets_category() -> None:
+    """`other` is a kind of pushback in the figures: the rest of a list about something else must not take its name."""
+    assert words.labels_of(shipped_codebook())["other"] == "Other pushback"

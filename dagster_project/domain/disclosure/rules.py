@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal
+from typing import Any
 
 from dagster_project.domain.tables import Table
 
@@ -31,6 +33,19 @@ class Rules:
     max_top_two_share: Decimal
     small_organisation_users: int
     grid_steps: tuple[Decimal, ...]
+
+    @classmethod
+    def from_manifest(cls, stated: Mapping[str, Any]) -> Rules:
+        """The rules that a manifest states of a period. Raises ValueError where one is missing or no number."""
+        try:
+            numbers: dict[str, Any] = {
+                one.name: Decimal(stated[one.name]) if one.type == "Decimal" else stated[one.name]
+                for one in fields(cls)
+                if one.name != "grid_steps"
+            }
+            return cls(**numbers, grid_steps=tuple(Decimal(step) for step in stated["grid_steps"]))
+        except (KeyError, TypeError, ArithmeticError):
+            raise ValueError("a published period does not state its policy") from None
 
     def of(self, table: Table) -> Thresholds:
         """The thresholds of a table: a topic's are never weaker than a cell's."""

@@ -1,8 +1,8 @@
 """The suppressor: candidate rows in, the very rows to be published out. The only way from one to the other.
 
-Complementary suppression belongs between the two halves of `suppress`: it takes the decisions of `primary`, sees
-every table at once, and may only turn a None into a reason. The audit of what can be computed from the outcome
-takes the rows that `suppress` returns. Not here: the gate (`expectations/`), writing (`storage/publication.py`).
+Primary decisions, rounding, then complementary suppression until the audit finds nothing in the rows themselves, beside
+everything published before. Not here: the attack (`audit.py`), the gate (`expectations/`), writing
+(`storage/publication.py`).
 """
 
 from __future__ import annotations
@@ -11,21 +11,42 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from dagster_project.domain.disclosure.candidates import CandidateError, Row, check_candidates, count, number
+from dagster_project.domain.disclosure.complementary import protect
+from dagster_project.domain.disclosure.corrections import Earlier
+from dagster_project.domain.disclosure.editions import (
+    Edition,
+    PublishedRow,
+    editions_of,
+    forget_unpublished_parents,
+    withheld_row,
+)
 from dagster_project.domain.disclosure.primary import Decisions, primary
 from dagster_project.domain.disclosure.rounding import grid_step, outward, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
 from dagster_project.domain.tables import TABLES, Column, Role, Table
 
-PublishedRow = dict[str, object]
 
-
-def suppress(tables: Mapping[str, Sequence[Row]], rules: Rules) -> dict[str, list[PublishedRow]]:
+def suppress(
+    tables: Mapping[str, Sequence[Row]],
+    rules: Rules,
+    published: Sequence[Edition] = (),
+    max_conversations_per_user: int = 5,
+    is_census: bool = True,
+    earlier: Sequence[Earlier] = (),
+) -> dict[str, list[PublishedRow]]:
     """Candidate rows of every declared table to publishable rows: `period_key`, the table's columns, `suppressed`.
 
-    Raises CandidateError where the candidates are incomplete or contradict themselves.
+    published: everything published before, which is never withheld again. max_conversations_per_user: the bound that
+    the candidates were counted with. is_census: every conversation was screened, with weight 1. earlier: where the
+    rows are the correction of one period, its earlier revisions. The rows have passed the audit together with
+    `published`. Raises CandidateError where the candidates are incomplete or contradict
+    themselves, and complementary.NotProtected (one of its kind) where no choice of cells protects every count.
     """
     check_candidates(tables)
-    return publishable(tables, primary(tables, rules), rules)
+    rows = publishable(tables, primary(tables, rules), rules)
+    editions = protect(editions_of(rows, rules, max_conversations_per_user, is_census), published, earlier)
+    in_order = sorted(editions, key=lambda edition: edition.period.key)
+    return {name: [dict(row) for edition in in_order for row in edition.rows[name]] for name in tables}
 
 
 def publishable(
@@ -37,19 +58,13 @@ def publishable(
 
 def _rows(table: Table, rows: Sequence[Row], reasons: Sequence[object], rules: Rules) -> list[PublishedRow]:
     out = [
-        _withheld(row, table) if reason is not None else _published(row, table, rules)
+        withheld_row(row, table) if reason is not None else _published(row, table, rules)
         for row, reason in zip(rows, reasons, strict=True)
         if reason is None or not table.is_topic
     ]
     if table.is_topic:
-        _forget_unpublished_parents(out)
+        forget_unpublished_parents(out)
     return sorted(out, key=lambda row: (str(row["period_key"]), table.order(row)))
-
-
-def _withheld(row: Row, table: Table) -> PublishedRow:
-    """A withheld cell: its keys and nothing else, the same whatever the reason."""
-    keys = {"period_key": row["period_key"], **{key: row[key] for key in table.keys}}
-    return {**keys, **{column.name: None for column in table.measures}, "suppressed": True}
 
 
 def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
@@ -93,11 +108,3 @@ def _fill_ends(out: PublishedRow, row: Row, table: Table, centres: Mapping[str, 
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
         published = outward(*ends, centres[measure], step, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
-
-
-def _forget_unpublished_parents(rows: Sequence[PublishedRow]) -> None:
-    """Null the parents that have no row of their own: their ids would tell that something is withheld."""
-    known = {(row["period_key"], row["affective_type"], row["topic_id"]) for row in rows}
-    for row in rows:
-        if (row["period_key"], row["affective_type"], row["parent_topic_id"]) not in known:
-            row["parent_topic_id"] = None

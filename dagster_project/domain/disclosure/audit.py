@@ -1,0 +1,202 @@
+"""The interval audit: attacks what is about to be published, together with everything published before.
+
+Lives here: the two rules. From what is published alone, the feasible interval of each withheld count is at least k
+wide, and no derivable count has a feasible interval inside [1, k - 1]. k is the rules' fewest users, for conversations
+as for users.
+
+A count is cleared by two populations found in passing that differ enough in it, so that few programs are solved; what
+is not cleared so is attacked by itself. Interval ends of real-valued programs are rounded inward; where that decides,
+whole numbers do (mixed-integer program). Not here: which counts those are (`quantities.py`), what is done about a
+violation (`complementary.py`).
+
+Source: Fischetti & Salazar-Gonzalez (2001), protection levels checked by the attacker's programs; tau-ARGUS audits
+suppression patterns in the same way (User's manual 3.5, section 2.10).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dagster_project.domain.disclosure.corrections import Earlier
+from dagster_project.domain.disclosure.editions import Edition, are_detailed, blocks
+from dagster_project.domain.disclosure.program import TINY, Array, Program, Told
+from dagster_project.domain.disclosure.quantities import Quantity, quantities_of, quantities_of_periods
+from dagster_project.domain.disclosure.readings import Variable
+from dagster_project.domain.disclosure.relations import standing_for
+from dagster_project.domain.disclosure.rollups import equal_counts, links, stretches
+
+ROUNDS = 12
+"""Programs that look for populations clearing many counts at once, at most."""
+SPARE = 2
+"""A count is cleared in passing only with this much to spare, as the populations found need not be whole."""
+ROOM = 20.0
+"""What links between periods are given in the population at which other periods are held."""
+HAIR = 1e-3
+"""By which held links give way, so that the solver's own inaccuracy is no contradiction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A quantity known too well, and the published facts that prove it. Never printed with its numbers."""
+
+    quantity: Quantity
+    proof: frozenset[Told]
+
+
+def audit(editions: Sequence[Edition]) -> list[Violation]:
+    """What can be known too well from these editions together. Raises program.Contradiction where they contradict."""
+    found: list[Violation] = []
+    for block in blocks(editions):
+        alone = [v for number, edition in enumerate(block) for v in attack_one(number, edition)]
+        found += alone or attack_together(block)
+    return found
+
+
+def attack_one(number: int, edition: Edition) -> list[Violation]:
+    """The violations of one edition by itself. Raises program.Contradiction."""
+    return _Attack(Program({number: edition}), quantities_of(number, edition)).run()
+
+
+def attack_together(block: Sequence[Edition], earlier: Sequence[Earlier] = ()) -> list[Violation]:
+    """The violations that need several editions; each of them has none by itself. Raises program.Contradiction.
+
+    First each edition is attacked with the others held at a population that leaves their links room: what is cleared
+    so is cleared. Only what is left is put to the program of all of them. earlier: revisions of the one new edition of
+    the block, which share most of its counts, so that holding them would clear nothing.
+    """
+    if len(block) + len(earlier) < 2:
+        return []
+    linked = [*block, *stretches(block)]
+    editions = dict(enumerate([*linked, *(one.edition for one in earlier)]))
+    detailed = are_detailed(editions.values())
+    forms, together = list(links(linked)), set[int]()
+    for number, one in enumerate(earlier, len(linked)):
+        new = next(i for i, edition in enumerate(block) if not edition.frozen)
+        forms += equal_counts(new, number, {standing_for(name, detailed) for name in one.unchanged})
+        together |= {new, number}
+    program = Program(editions, forms)
+    quantities = [*quantities_of_periods(block, linked)]
+    quantities += [q for i, edition in editions.items() if edition.rows for q in quantities_of(i, edition, detailed)]
+    middle = program.middle(ROOM)
+    known = {variable: float(middle[column]) for variable, column in program.columns.items()}
+    suspects = [q for q in quantities if q.edition in together]
+    for number, edition in editions.items():
+        own = [q for q in quantities if q.edition == number]
+        if own and number not in together:
+            suspects += _Attack(_held(program, known, number, edition, detailed), own, known).suspects()
+    return _Attack(program, suspects).run() if suspects else []
+
+
+def _held(
+    program: Program, known: Mapping[tuple[int, Variable], float], number: int, edition: Edition, detailed: bool
+) -> Program:
+    """The program of one edition, with what links it to others held at known values."""
+    alone = Program({number: edition}, detailed=detailed)
+    for form in program.links.values():
+        own = tuple((variable, value) for variable, value in form if variable[0] == number)
+        if own:
+            alone.limit(own, -sum(value * known[v] for v, value in form if v[0] != number) + HAIR)
+    return alone
+
+
+class _Attack:
+    """The search: the least and most seen of each quantity in populations of real and of whole numbers.
+
+    known: values of counts that are not the program's own.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        quantities: Sequence[Quantity],
+        known: Mapping[tuple[int, Variable], float] | None = None,
+    ) -> None:
+        from scipy.sparse import csr_array
+
+        self._program, self._quantities = program, quantities
+        self._constant = np.zeros(len(quantities))
+        rows, columns, values = list[int](), list[int](), list[float]()
+        for i, quantity in enumerate(quantities):
+            for variable, value in quantity.form:
+                if variable in program.columns:
+                    rows.append(i)
+                    columns.append(program.columns[variable])
+                    values.append(value)
+                else:
+                    self._constant[i] += value * (known or {})[variable]
+        self._matrix = csr_array((values, (rows, columns)), shape=(len(quantities), len(program.columns)))
+        self._k = np.array([q.k for q in quantities])
+        self._is_withheld = np.array([bool(q.cells) for q in quantities])
+        self._real, self._whole = (np.array([[np.inf], [-np.inf]]).repeat(len(quantities), 1) for _ in range(2))
+
+    def run(self) -> list[Violation]:
+        """The violations, each with the published facts that prove it."""
+        self._search()
+        found: dict[object, Violation] = {}
+        for i in self._open():
+            # Where conversations are known too well, so are most often the users: one proof is enough for a turn.
+            same = tuple((number, name, value) for ((number, (_, name)), value) in self._quantities[i].form)
+            if same not in found and i in self._open() and (violation := self._attack(int(i))):
+                found[same] = violation
+        return list(found.values())
+
+    def suspects(self) -> list[Quantity]:
+        """The quantities that cannot be cleared."""
+        self._search()
+        return [self._quantities[i] for i in self._open() if i in self._open() and self._attack(int(i))]
+
+    def _search(self) -> None:
+        """Look for populations that clear many quantities at once."""
+        for signs in (np.where(self._is_withheld, 0.0, -1.0), np.where(self._is_withheld, 1.0, 0.0)):
+            self._see_whole(self._matrix.T @ signs)
+        draw = np.random.default_rng(0)
+        for turn in range(ROUNDS):
+            still = self._open()
+            weights = np.zeros(len(self._quantities))
+            weights[still] = draw.uniform(0.5, 1.5, still.size)
+            if turn % 3 == 2:
+                weights[self._is_withheld] *= -1
+            self._see(self._real, self._program.largest(self._matrix.T @ weights).at)
+            if not self._open().size or (turn >= 2 and self._open().size == still.size):
+                return
+
+    def _open(self) -> Any:
+        """The quantities that no two populations seen so far clear."""
+        real = np.where(self._is_withheld, self._real[1] - self._real[0], self._real[1])
+        whole = np.where(self._is_withheld, self._whole[1] - self._whole[0], self._whole[1])
+        nobody = ~self._is_withheld & (self._whole[0] < 1)
+        return np.flatnonzero((real < self._k + SPARE - TINY) & (whole < self._k) & ~nobody)
+
+    def _see(self, seen: Array, population: Array) -> None:
+        found = self._matrix @ population + self._constant
+        seen[0], seen[1] = np.minimum(seen[0], found), np.maximum(seen[1], found)
+
+    def _see_whole(self, sums: Array) -> bool:
+        population = self._program.whole(sums)
+        if population is not None:
+            self._see(self._whole, np.round(population))
+        return population is not None
+
+    def _attack(self, i: int) -> Violation | None:
+        """Both ends of one quantity's interval: of real numbers, and where those do not decide, of whole numbers."""
+        quantity = self._quantities[i]
+        sums = self._matrix[[i], :].toarray().ravel()
+        top, bottom = self._program.largest(sums), self._program.largest(-sums)
+        self._see(self._real, top.at)
+        self._see(self._real, bottom.at)
+        low, high = (
+            math.ceil(-bottom.value + self._constant[i] - TINY),
+            math.floor(top.value + self._constant[i] + TINY),
+        )
+        if not quantity.is_broken(low, high):
+            if i not in self._open():
+                return None
+            seen = [self._see_whole(side * sums) for side in (1, -1)]
+            if all(seen) and i not in self._open():
+                return None
+        return Violation(quantity, frozenset({*top.proof, *bottom.proof}))

@@ -1,0 +1,72 @@
+"""Whether a correction may be published: whose contributions changed, cell by cell and over all revisions.
+
+A reader can subtract any two revisions of a period. So between any two of them, in every cell, the users whose
+contribution was added and those whose contribution was removed are each nobody or at least k. A conversation that moved
+from one cell to another is removed from the one and added to the other, also where its user stays in both. And where a
+count has not changed, what both revisions tell of it is known together: the audit is given which those are. Not here:
+how contributions are compared (`storage/contributions.py`), the attack (`audit.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dagster_project.domain.disclosure.editions import Edition
+from dagster_project.domain.disclosure.relations import Set, set_of
+from dagster_project.domain.disclosure.rollups import linked_sets
+from dagster_project.domain.disclosure.rules import Rules
+from dagster_project.domain.tables import TABLES
+
+OF_PUSHBACK = "of_pushback"
+"""The name under which contributions to the denominators of pushback are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One cell between an earlier revision and the one to be published: users with a conversation more, or less.
+
+    Cells that are withheld count like all others: what is withheld now may have been published before. A denominator is
+    a cell too. cell: its keys in the table's order.
+    """
+
+    table: str
+    users_added: int
+    users_removed: int
+    cell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier revision of a period that is corrected. unchanged: the sets that hold now what they held in it."""
+
+    edition: Edition
+    unchanged: frozenset[Set]
+
+
+def refused_tables(changes: Iterable[Change], rules: Rules) -> tuple[str, ...]:
+    """The tables whose correction would show a few users' coming or going; empty where it may be published.
+
+    changes: of every cell, against every earlier revision of the period. Raises ValueError on a negative count.
+    """
+    refused = set()
+    for change in changes:
+        for users in (change.users_added, change.users_removed):
+            if users < 0:
+                raise ValueError("a number of users is below 0")
+            if 0 < users < rules.min_users:
+                refused.add("pushback" if change.table == OF_PUSHBACK else change.table)
+    return tuple(sorted(refused))
+
+
+def unchanged_sets(changes: Iterable[Change]) -> frozenset[Set]:
+    """The sets that hold the very same contributions as before; one that no change speaks of was and is empty."""
+    return frozenset(linked_sets(True)) - {
+        _set_of(change) for change in changes if change.users_added or change.users_removed
+    }
+
+
+def _set_of(change: Change) -> Set:
+    if change.table == OF_PUSHBACK:
+        return ("asked", *change.cell)
+    return set_of(change.table, dict(zip(TABLES[change.table].keys, change.cell, strict=True)))

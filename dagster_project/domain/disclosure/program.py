@@ -1,0 +1,305 @@
+"""The attacker's program: every population that could stand behind what was published, as linear inequalities.
+
+Lives here: relations and facts turned into one sparse program over exact counts, and the least and largest value that
+a sum of counts can have in it, with the published facts that prove it. Not here: which sums must not be known too well
+(`audit.py`), what is done about it (`complementary.py`).
+
+Sources: Gusfield (1988), A graph theoretic approach to statistical data security, SIAM J. Comput. 17:552-571 (what
+follows from a table with withheld cells); Fischetti & Salazar-Gonzalez (2001), Solving the cell suppression problem on
+tabular data with linear constraints, Management Science 47:1008-1027 (the attacker's two programs, and proofs from
+their duals). Solver: HiGHS, through scipy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagster_project.domain.disclosure.editions import Edition, are_detailed, keys_of
+from dagster_project.domain.disclosure.readings import (
+    CONVERSATIONS,
+    USERS,
+    Fact,
+    Variable,
+    count_facts,
+    share_facts,
+)
+from dagster_project.domain.disclosure.relations import (
+    Apart,
+    Covered,
+    Relation,
+    Set,
+    Within,
+    fixed_relations,
+    screening_atoms,
+    topic_relations,
+)
+from dagster_project.domain.tables import TABLES, TOPICS
+
+Form = tuple[tuple[tuple[int, Variable], float], ...]
+"""A sum of counts, each of the edition of that number."""
+Sum = tuple[tuple[Variable, float], ...]
+"""A sum of counts of one edition."""
+Cell = tuple[int, str, tuple[str, ...]]
+"""A published cell: number of its edition, table, keys."""
+Array = NDArray[np.float64]
+ATOMS = "atom"
+TINY = 1e-6
+NODES = 500
+"""Of the search for whole numbers: a clock would make equal inputs give different releases."""
+MANY = 10.0**7
+"""No period has so many conversations; counts of which nothing was told stay under it."""
+
+
+class Contradiction(Exception):
+    """No population could stand behind these rows: they contradict one another, or a relation is declared wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact and the cells that tell it: it is unsaid only when all of them are withheld."""
+
+    fact: Fact
+    cells: frozenset[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The least or largest value, a population that has it (not always whole), and the facts that prove it."""
+
+    value: float
+    at: Array
+    proof: tuple[Told, ...]
+
+
+def consequences(relation: Relation, bound: int) -> Iterator[tuple[Sum, bool]]:
+    """What a relation means for counts: sums that are at most 0, or (True) exactly 0.
+
+    bound: the most conversations of a user that count in a period.
+    """
+    match relation:
+        case Within(part, whole):
+            for unit in (CONVERSATIONS, USERS):
+                yield (((unit, part), 1), ((unit, whole), -1)), False
+            yield _outside(part, whole), False
+        case Covered(whole, parts):
+            for unit in (CONVERSATIONS, USERS):
+                yield (((unit, whole), 1), *(((unit, part), -1) for part in parts)), False
+        case Apart(whole, parts, complete):
+            yield ((((CONVERSATIONS, whole), -1), *(((CONVERSATIONS, part), 1) for part in parts))), complete
+            for part in parts:
+                yield (((USERS, part), 1), ((USERS, whole), -1)), False
+                if not complete:
+                    yield _outside(part, whole), False
+            if complete:
+                yield (((USERS, whole), 1), *(((USERS, part), -1) for part in parts)), False
+            if complete and len(parts) == 2:
+                # A user of both parts leaves one conversation of the bound to the other part.
+                for a, b in (parts, parts[::-1]):
+                    counted = ((CONVERSATIONS, b), 1), ((USERS, a), 1), ((USERS, b), 1 - bound), ((USERS, whole), -1)
+                    yield counted, False
+
+
+def _outside(part: Set, whole: Set) -> Sum:
+    """Users of the whole who are not in the part have a conversation outside it."""
+    return ((USERS, whole), 1), ((USERS, part), -1), ((CONVERSATIONS, whole), -1), ((CONVERSATIONS, part), 1)
+
+
+@dataclass
+class Rows:
+    """Sparse rows under construction: each `form <= high`."""
+
+    columns: dict[tuple[int, Variable], int]
+    row: list[int] = field(default_factory=list)
+    column: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+
+    def add(self, form: Iterable[tuple[tuple[int, Variable], float]], high: float = 0.0) -> int:
+        """One more row; returns its number."""
+        for variable, value in form:
+            self.row.append(len(self.high))
+            self.column.append(self.columns.setdefault(variable, len(self.columns)))
+            self.value.append(value)
+        self.high.append(high)
+        return len(self.high) - 1
+
+    def matrix(self, width: int) -> Any:
+        """As a compressed sparse matrix."""
+        from scipy.sparse import csr_array
+
+        return csr_array((self.value, (self.row, self.column)), shape=(len(self.high), width))
+
+
+@lru_cache(maxsize=8)
+def _fixed(bound: int, detailed: bool) -> tuple[tuple[Sum, bool], ...]:
+    """All that holds in every period, whatever was published."""
+    out = [c for relation in fixed_relations(detailed) for c in consequences(relation, bound)]
+    for name, atoms in screening_atoms().items():
+        out.append(((((CONVERSATIONS, name), -1.0), *(((ATOMS, (str(a),)), 1.0) for a in sorted(atoms))), True))
+    sets = sorted({variable[1] for form, _ in out for variable, _ in form if variable[0] != ATOMS})
+    return (*out, *(c for name in sets for c in of_one(name, bound)))
+
+
+def of_one(name: Set, bound: int) -> Iterator[tuple[Sum, bool]]:
+    """A user has at least one conversation and at most the bound."""
+    yield (((USERS, name), 1), ((CONVERSATIONS, name), -1)), False
+    yield (((CONVERSATIONS, name), 1), ((USERS, name), -bound)), False
+
+
+class Program:
+    """All that was published of some editions, by number. Variables are exact counts, at least 0.
+
+    links: sums that are at most 0, from relations between periods. Where they cannot all hold, the attacker sees that
+    the periods were counted from different data, and those that fail are dropped. detailed: whether kinds and positions
+    of pushback are told apart (`relations.fixed_relations`); by itself, where any is published. Raises Contradiction
+    where what is left cannot hold.
+    """
+
+    def __init__(
+        self, editions: Mapping[int, Edition], links: Sequence[Form] = (), detailed: bool | None = None
+    ) -> None:
+        self.columns: dict[tuple[int, Variable], int] = {}
+        self._most, self._exact = Rows(self.columns), Rows(self.columns)
+        self._lows: dict[int, tuple[float, Told | None]] = {}
+        self._highs: dict[int, tuple[float, Told | None]] = {}
+        self._by_row: dict[int, Told] = {}
+        self._matrices: tuple[Any, Any] | None = None
+        self._detailed = are_detailed(editions.values()) if detailed is None else detailed
+        for number, edition in editions.items():
+            self._add(number, edition)
+        self.links = {self._most.add(form): form for form in links}
+        if links:
+            slack = self._slack(-np.inf, 0.0)
+            for row in [row for row, own in slack.items() if own < -TINY]:
+                self._most.high[row] = 100 * MANY
+                del self.links[row]
+
+    def limit(self, form: Form, high: float) -> None:
+        """One more condition: the sum is at most `high`."""
+        self._most.add(form, high)
+        self._matrices = None
+
+    def middle(self, room: float) -> Array:
+        """A population that leaves every link as much room as it can, up to `room`."""
+        return self._slack(0.0, room, population=True)
+
+    def _add(self, number: int, edition: Edition) -> None:
+        bound = edition.max_conversations_per_user
+        topics = edition.published(TOPICS.name)
+        relations = topic_relations(topics)
+        own = {part for relation in relations if isinstance(relation, Apart) for part in relation.parts}
+        holds = [*_fixed(bound, self._detailed), *(c for relation in relations for c in consequences(relation, bound))]
+        holds += [c for name in sorted(own) for c in of_one(name, bound)]
+        for form, exact in holds:
+            (self._exact if exact else self._most).add(((number, v), value) for v, value in form)
+        for told in told_by(edition, number):
+            self._tell(number, told)
+
+    def _tell(self, number: int, told: Told) -> None:
+        """Facts of one count bound its variable, others are rows."""
+        fact = told.fact
+        if len(fact.form) == 1:
+            column = self.columns.setdefault((number, fact.form[0][0]), len(self.columns))
+            if fact.low is not None and fact.low > self._lows.get(column, (0.0, None))[0]:
+                self._lows[column] = fact.low, told
+            if fact.high is not None and fact.high < self._highs.get(column, (np.inf, None))[0]:
+                self._highs[column] = fact.high, told
+            return
+        form = [((number, variable), value) for variable, value in fact.form]
+        if fact.low is not None:
+            self._by_row[self._most.add([(v, -value) for v, value in form], -fact.low)] = told
+        if fact.high is not None:
+            self._by_row[self._most.add(form, fact.high)] = told
+
+    @overload
+    def _slack(self, least: float, most: float) -> dict[int, float]: ...
+    @overload
+    def _slack(self, least: float, most: float, population: Literal[True]) -> Array: ...
+    def _slack(self, least: float, most: float, population: bool = False) -> dict[int, float] | Array:
+        """The most that all links together can be kept within by, each between `least` (below 0: broken) and `most`."""
+        from scipy.optimize import linprog
+        from scipy.sparse import csr_array, hstack
+
+        rows, width = list(self.links), len(self.columns)
+        upper, exact = self._system()
+        own = csr_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=(len(self._most.high), len(rows)))
+        found = linprog(
+            np.concatenate([np.zeros(width), -np.ones(len(rows))]),
+            hstack([upper, own]),
+            self._most.high,
+            hstack([exact, csr_array((len(self._exact.high), len(rows)))]),
+            self._exact.high,
+            np.vstack([self._bounds(), np.tile([least, most], (len(rows), 1))]),
+            method="highs",
+        )
+        if found.status != 0:
+            raise Contradiction(found.message)
+        return found.x[:width] if population else dict(zip(rows, found.x[width:], strict=True))
+
+    def _bounds(self) -> Array:
+        bounds = np.column_stack([np.zeros(len(self.columns)), np.full(len(self.columns), MANY)])
+        for column, (low, _) in self._lows.items():
+            bounds[column, 0] = low
+        for column, (high, _) in self._highs.items():
+            bounds[column, 1] = high
+        return bounds
+
+    def _system(self) -> tuple[Any, Any]:
+        if self._matrices is None:
+            width = len(self.columns)
+            self._matrices = self._most.matrix(width), self._exact.matrix(width)
+        return self._matrices
+
+    def largest(self, sums: Array) -> Extreme:
+        """The largest value of a sum of counts, counts taken as real numbers. Raises Contradiction."""
+        from scipy.optimize import linprog
+
+        most, exact = self._system()
+        found = linprog(-sums, most, self._most.high, exact, self._exact.high, self._bounds(), method="highs")
+        if found.status != 0:
+            raise Contradiction(found.message)
+        proof = {told for row, told in self._by_row.items() if abs(found.ineqlin.marginals[row]) > TINY}
+        proof |= {t for c, (_, t) in self._lows.items() if t and abs(found.lower.marginals[c]) > TINY}
+        proof |= {t for c, (_, t) in self._highs.items() if t and abs(found.upper.marginals[c]) > TINY}
+        return Extreme(-float(found.fun), found.x, tuple(proof))
+
+    def whole(self, sums: Array) -> Array | None:
+        """A population of whole numbers with as large a sum as a bounded search finds, or None. No clock decides."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        most, exact = self._system()
+        bounds = self._bounds()
+        found = milp(
+            -sums,
+            integrality=np.ones(len(self.columns)),
+            bounds=Bounds(bounds[:, 0], bounds[:, 1]),
+            constraints=[
+                LinearConstraint(most, ub=np.array(self._most.high)),
+                LinearConstraint(exact, np.array(self._exact.high), np.array(self._exact.high)),
+            ],
+            options={"node_limit": NODES, "mip_rel_gap": 0.001},
+        )
+        return None if found.x is None else np.asarray(found.x)
+
+
+def told_by(edition: Edition, number: int) -> list[Told]:
+    """Every fact that an edition tells, with its cells. Facts told alike by several cells are one."""
+    cells: dict[Fact, set[Cell]] = {}
+    bound = edition.max_conversations_per_user
+    for name in edition.rows:
+        table, rows = TABLES[name], edition.published(name)
+        total = next((row for row in rows if table.is_total(row)), None)
+        for row in rows:
+            cell = number, name, keys_of(table, row)
+            facts = [*count_facts(table, row, edition.rules)]
+            if edition.is_census:
+                facts += share_facts(table, row, total, edition.rules, bound)
+            for fact in facts:
+                cells.setdefault(fact, set()).add(cell)
+    return [Told(fact, frozenset(tellers)) for fact, tellers in cells.items()]

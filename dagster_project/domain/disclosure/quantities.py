@@ -1,0 +1,162 @@
+"""What must not be known too well: every withheld count, and every count that can be derived. Declared once.
+
+Derivable is the difference of any two sets of which one lies within the other (totals minus cells, steps of the funnel,
+the other side of a rate, types with and without roleplay), every set that no table shows (the first two thirds, those
+that could not be told, topics' "other"), the overlap of any two types, and the days by which one period reaches beyond
+another. Not here: how well they are known (`audit.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+from dagster_project.domain.disclosure.editions import Edition, are_detailed, keys_of
+from dagster_project.domain.disclosure.program import ATOMS, Cell, Form
+from dagster_project.domain.disclosure.readings import CONVERSATIONS, USERS, Variable
+from dagster_project.domain.disclosure.relations import (
+    NONE,
+    NOT_LATE,
+    Apart,
+    Set,
+    Within,
+    fixed_relations,
+    screening_atoms,
+    set_of,
+    standing_for,
+    topic_relations,
+)
+from dagster_project.domain.disclosure.rollups import inside, linked_sets
+from dagster_project.domain.study import AFFECTIVE_TYPES
+from dagster_project.domain.tables import FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
+
+TABLE_OF: Mapping[str, str] = {
+    "screened": PREVALENCE.name,
+    "analysed": FUNNEL.name,
+    "asked": PUSHBACK.name,
+    "untold": PUSHBACK.name,
+    "pushback": PUSHBACK.name,
+    "tone": SENTIMENT.name,
+    "toneless": SENTIMENT.name,
+}
+"""The table to name where a set of this family is known too well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A sum of counts that must not be known too well. cells: the withheld cells that it is the count of, if any."""
+
+    edition: int
+    table: str
+    form: Form
+    k: int
+    cells: frozenset[Cell] = frozenset()
+
+    def is_broken(self, low: float, high: float) -> bool:
+        """Whether an interval of whole numbers breaks its rule."""
+        return high - low < self.k if self.cells else low >= 1 and high <= self.k - 1
+
+
+def quantities_of_periods(block: Sequence[Edition], editions: Sequence[Edition]) -> Iterable[Quantity]:
+    """By how much a period's published counts exceed those of another within it, and the counts of stretches.
+
+    The first is taken as it stands, without what heavy users could add to it: in most homes there are few of them.
+    Where two periods have the same days it would be nothing else.
+    """
+    k = max(edition.rules.min_users for edition in block)
+    names = linked_sets(are_detailed(block))
+    shown = [{set_of(name, row) for name in edition.rows for row in edition.published(name)} for edition in block]
+    for p, q in inside(block):
+        if block[p].period.days != block[q].period.days:
+            for name in sorted(shown[p] & shown[q] & set(names)):
+                for unit in (CONVERSATIONS, USERS):
+                    yield Quantity(q, TABLE_OF[name[0]], (((q, (unit, name)), 1.0), ((p, (unit, name)), -1.0)), k)
+    for number in range(len(block), len(editions)):
+        for name in names:
+            for unit in (CONVERSATIONS, USERS):
+                yield Quantity(number, TABLE_OF[name[0]], (((number, (unit, name)), 1.0),), k)
+
+
+def quantities_of(number: int, edition: Edition, detailed: bool | None = None) -> list[Quantity]:
+    """All that must not be known too well of one edition. detailed: as the program that it is put to."""
+    detailed = are_detailed([edition]) if detailed is None else detailed
+    k = edition.rules.min_users
+    out = list(_withheld(number, edition, detailed))
+
+    def derivable(table: str, *form: tuple[Variable, float]) -> None:
+        out.append(Quantity(number, table, tuple(((number, v), value) for v, value in form), k))
+
+    for part, whole in _nested_pairs(detailed):
+        for unit in (CONVERSATIONS, USERS):
+            derivable(TABLE_OF[part[0]], ((unit, whole), 1.0), ((unit, part), -1.0))
+    for name in _unshown(detailed):
+        for unit in (CONVERSATIONS, USERS):
+            derivable(TABLE_OF[name[0]], ((unit, name), 1.0))
+    sets = screening_atoms()
+    for a, b in combinations(AFFECTIVE_TYPES, 2):
+        both = sets["screened", a] & sets["screened", b]
+        derivable("prevalence", *(((ATOMS, (str(atom),)), 1.0) for atom in sorted(both)))
+    for relation in topic_relations(edition.published(TOPICS.name)):
+        if isinstance(relation, Apart):
+            parts = (((CONVERSATIONS, part), -1.0) for part in relation.parts)
+            derivable(TOPICS.name, ((CONVERSATIONS, relation.whole), 1.0), *parts)
+            for part in relation.parts:
+                for unit in (CONVERSATIONS, USERS):
+                    derivable(TOPICS.name, ((unit, relation.whole), 1.0), ((unit, part), -1.0))
+    return out
+
+
+def _withheld(number: int, edition: Edition, detailed: bool) -> Iterable[Quantity]:
+    shown = {set_of(name, row) for name in edition.rows for row in edition.published(name)}
+    cells: dict[Set, set[Cell]] = {}
+    for name, rows in edition.rows.items():
+        for row in rows:
+            if row["suppressed"] and set_of(name, row) not in shown:
+                cell = number, name, keys_of(TABLES[name], row)
+                cells.setdefault(standing_for(set_of(name, row), detailed), set()).add(cell)
+    for counted, own in cells.items():
+        for unit in (CONVERSATIONS, USERS):
+            form: Form = (((number, (unit, counted)), 1.0),)
+            yield Quantity(number, min(own)[1], form, edition.rules.min_users, frozenset(own))
+
+
+@lru_cache(maxsize=2)
+def _nested_pairs(detailed: bool) -> tuple[tuple[Set, Set], ...]:
+    """Every (part, whole) that follows from the declared relations, of sets that are published or measured against."""
+    above: dict[Set, set[Set]] = {}
+    for relation in fixed_relations(detailed):
+        match relation:
+            case Within(part, whole):
+                above.setdefault(part, set()).add(whole)
+            case Apart(whole, parts, _):
+                for part in parts:
+                    above.setdefault(part, set()).add(whole)
+    pairs = []
+    for part in sorted(above):
+        reached, ahead = set[Set](), [part]
+        while ahead:
+            further = above.get(ahead.pop(), set()) - reached
+            reached |= further
+            ahead += further
+        pairs += [(part, whole) for whole in sorted(reached)]
+    unshown = set(_unshown(detailed))
+    return tuple((part, whole) for part, whole in pairs if part not in unshown and whole not in unshown)
+
+
+@lru_cache(maxsize=2)
+def _unshown(detailed: bool) -> tuple[Set, ...]:
+    """Sets that no table shows and nothing is measured against, and that are no difference of two that are."""
+    names = {name for relation in fixed_relations(detailed) for name in _sets(relation)}
+    helpers = {name for name in names if name[0] in ("untold", "toneless") or name[-1] in (NONE, NOT_LATE)}
+    return tuple(sorted(helpers | {("screened", s) for s in ("roleplay", "unseen", "untyped", "plain")}))
+
+
+def _sets(relation: object) -> tuple[Set, ...]:
+    match relation:
+        case Within(part, whole):
+            return part, whole
+        case Apart(whole, parts, _):
+            return whole, *parts
+    return ()

@@ -1,0 +1,108 @@
+"""An attack written without the declared relations: over kinds of users, instead of over sets of conversations.
+
+A user is a handful of conversations, each of one outcome; the number of users of each kind is a whole number. What
+every kind adds to each cell follows from the outcomes alone, so that every relation between cells, users and the bound
+holds by itself, exactly. Small tables only: kinds of users grow with the bound. Not here: the audit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from dagster_project.domain.disclosure.rounding import round_count
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A published cell: its rounded counts, and the cell that it is part of, whose rest it left large enough."""
+
+    conversations: int
+    users: int
+    part_of: str | None = None
+
+
+class Oracle:
+    """Everything that the rounded cells leave possible.
+
+    outcomes: for each outcome of a conversation, the cells that count it. shown: published cells by name.
+    """
+
+    def __init__(
+        self, outcomes: Sequence[frozenset[str]], bound: int, shown: Mapping[str, Shown], k: int, least: int, base: int
+    ) -> None:
+        # With a bound of one, users are conversations.
+        self._counts = (self.conversations,) if bound == 1 else (self.conversations, self.users)
+        self._kinds = [
+            [outcomes[i] for i in kind]
+            for n in range(1, bound + 1)
+            for kind in combinations_with_replacement(range(len(outcomes)), n)
+        ]
+        self._rows: list[np.ndarray] = []
+        self._lows: list[float] = []
+        self._highs: list[float] = []
+        for name, cell in shown.items():
+            self._between(self.conversations(name), exact(cell.conversations, base, least))
+            self._between(self.users(name), exact(cell.users, base, k))
+            if cell.part_of is not None:
+                self._between(self._outside(name, cell.part_of), (k, 10**6))
+
+    def conversations(self, name: str) -> np.ndarray:
+        """What each kind of user adds to a cell's conversations."""
+        return np.array([sum(name in outcome for outcome in kind) for kind in self._kinds], dtype=float)
+
+    def users(self, name: str) -> np.ndarray:
+        """What each kind of user adds to a cell's users."""
+        return np.array([any(name in outcome for outcome in kind) for kind in self._kinds], dtype=float)
+
+    def _outside(self, name: str, whole: str) -> np.ndarray:
+        return np.array([any(whole in o and name not in o for o in kind) for kind in self._kinds], dtype=float)
+
+    def _between(self, row: np.ndarray, ends: tuple[int, int]) -> None:
+        self._rows.append(row)
+        self._lows.append(ends[0])
+        self._highs.append(ends[1])
+
+    def interval(self, sums: np.ndarray) -> tuple[int, int]:
+        """The least and the largest value of a sum over all populations that could have been published so."""
+        ends = []
+        for side in (1, -1):
+            found = milp(
+                side * sums,
+                integrality=np.ones(len(self._kinds)),
+                bounds=Bounds(0, 10**6),
+                constraints=LinearConstraint(np.array(self._rows), self._lows, self._highs),
+            )
+            assert found.status == 0, found.message
+            ends.append(round(float(sums @ found.x)))
+        return ends[0], ends[1]
+
+    def under_protected(self, withheld: Iterable[str], k: int) -> list[str]:
+        """The withheld cells whose conversations or users are known to less than k."""
+        out = []
+        for name in withheld:
+            for count in self._counts:
+                low, high = self.interval(count(name))
+                if high - low < k:
+                    out.append(name)
+        return out
+
+    def revealed(self, pairs: Iterable[tuple[str, str]], k: int) -> list[tuple[str, str]]:
+        """The (part, whole) whose difference is known to lie between nobody and k."""
+        out = []
+        for part, whole in pairs:
+            for count in self._counts:
+                low, high = self.interval(count(whole) - count(part))
+                if low >= 1 and high < k:
+                    out.append((part, whole))
+        return out
+
+
+def exact(published: int, base: int, least: int) -> tuple[int, int]:
+    """The counts that are published so, by trying them."""
+    fits = [
+        n for n in range(max(least, published - base), published + base + 1) if round_count(n, base, least) == published
+    ]
+    return fits[0], fits[-1]

@@ -1,0 +1,219 @@
+"""Made-up populations, user by user, and the candidate rows that the warehouse would count of them.
+
+The cells are counted here afresh from what the tables mean, conversation by conversation, so that tests of the
+declared relations do not lean on the declaration. Not here: rows of arbitrary sizes (`candidates.py`).
+"""
+
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
+from dagster_project.domain.periods import Period
+from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
+from dagster_project.domain.tables import TABLES
+
+Row = dict[str, Any]
+KINDS = ("refusal", "safety", "boundary", "challenge", "correction", "other")
+THIRDS = ("early", "middle", "late")
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One labelled conversation. creation, types: None where it could not be told. pushback: kind to first third."""
+
+    user: int
+    day: date
+    creation: bool | None = False
+    types: frozenset[str] | None = frozenset()
+    pushback: dict[str, int] | None = field(default_factory=dict)
+    tone: tuple[float, float] | None = None
+    topics: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+    @property
+    def affective(self) -> frozenset[str]:
+        """The types that count: only a known "no content creation" lets them."""
+        return self.types if self.creation is False and self.types else frozenset()
+
+
+def counted(talks: Iterable[Talk], period: Period, bound: int) -> list[Talk]:
+    """At most so many of each user in the period, in an order that looks at no label."""
+    by_user: dict[int, list[Talk]] = defaultdict(list)
+    for talk in talks:
+        if period.start <= talk.day < period.end:
+            by_user[talk.user].append(talk)
+    return [
+        talk
+        for own in by_user.values()
+        for talk in sorted(own, key=lambda t: hashlib.md5(f"{period.key}{t.user}/{t.name}".encode()).digest())[:bound]
+    ]
+
+
+def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
+    """Every cell that counts a conversation, as (table, keys)."""
+    types = talk.affective
+    out: list[tuple[str, tuple[str, ...]]] = [("prevalence", ("all",)), ("funnel", ("all",))]
+    if talk.creation is False:
+        out.append(("funnel", ("not_content_creation",)))
+    if talk.creation:
+        out.append(("prevalence", ("content_creation",)))
+    elif talk.creation is None or talk.types is None:
+        out.append(("prevalence", ("unknown",)))
+    out += [("prevalence", (kind,)) for kind in sorted(types)]
+    if types:
+        out += [("prevalence", ("affective",)), ("funnel", ("affective",))]
+    if types & {"companionship", *ROLEPLAY_TYPES}:
+        out.append(("prevalence", ("companionship_or_roleplay",)))
+    if not types or types & set(ROLEPLAY_TYPES):
+        return out
+    out.append(("funnel", ("analysed",)))
+    asked = ("any", *sorted(types))
+    for of in asked:
+        if talk.pushback:
+            first = {**talk.pushback, "any": min(talk.pushback.values())}
+            for kind, third in first.items():
+                out += [("pushback", (of, kind, "any")), ("pushback", (of, kind, THIRDS[third]))]
+        if talk.tone is not None:
+            out.append(("sentiment", (of,)))
+    return out + [("topics", (of, topic)) for of, topic in talk.topics.items() if of in types]
+
+
+def denominators_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
+    """Every denominator that a conversation is in: by table, and by type for pushback and topics."""
+    out: list[tuple[str, tuple[str, ...]]] = [("prevalence", ()), ("funnel", ())]
+    types = talk.affective
+    if types and not types & set(ROLEPLAY_TYPES):
+        for of in ("any", *sorted(types)):
+            out += [("topics", (of,))] + ([("pushback", (of,))] if talk.pushback is not None else [])
+    return out
+
+
+def candidate_rows(talks: Sequence[Talk], periods: Iterable[Period], bound: int = 5) -> dict[str, list[Row]]:
+    """What the publish layer holds of a population: exact counts over the full grid of each table and period."""
+    rows: dict[str, list[Row]] = {name: [] for name in TABLES}
+    for period in periods:
+        chosen = counted(talks, period, bound)
+        for name, own in _period_rows(chosen, period).items():
+            rows[name] += own
+    return rows
+
+
+def _period_rows(chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]:
+    cells: dict[Any, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    wholes: dict[Any, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    tones: dict[Any, list[tuple[float, float]]] = defaultdict(list)
+    for talk in chosen:
+        for cell in cells_of(talk):
+            cells[cell][talk.user] += 1
+            if cell[0] == "sentiment" and talk.tone:
+                tones[cell].append(talk.tone)
+        for whole in denominators_of(talk):
+            wholes[whole][talk.user] += 1
+    rows: dict[str, list[Row]] = {}
+    for name, table in TABLES.items():
+        grid: list[tuple[str, ...]] = table.grid()
+        if table.is_topic:
+            grid = sorted(keys for other, keys in cells if other == name)
+        rows[name] = []
+        for keys in grid:
+            about = {"parent_topic_id": None, "level": 0, "topic_name": "work, boss"} if table.is_topic else {}
+            of = keys[:1] if name in ("pushback", "topics") else ()
+            row = {"period_key": period.key, **dict(zip(table.keys, keys, strict=True)), **about}
+            counts = _counts(cells.get((name, keys), {}), wholes.get((name, of), {}))
+            rows[name].append({**row, **counts, **_tone(tones.get((name, keys), []))})
+    return rows
+
+
+def _counts(own: dict[int, int], whole: dict[int, int]) -> Row:
+    n, of = sum(own.values()), sum(whole.values())
+    largest = sorted(own.values(), reverse=True)
+    share = n / of if of else 0.0
+    ends = (share, share)
+    if 0 < n < of:
+        users = list(whole)
+        residual = residual_square([own.get(u, 0) for u in users], [whole[u] for u in users])
+        ends = clustered_wilson_interval(share, residual, of, len(users))
+    return {
+        "n_conversations": n, "n_users": len(own), "of_conversations": of, "of_users": len(whole),
+        "rest_conversations": of - n, "rest_users": sum(whole[u] > own.get(u, 0) for u in whole),
+        "top_user_conversations": sum(largest[:1]), "top_two_conversations": sum(largest[:2]),
+        "share": share, "rate": share, "share_low": ends[0], "share_high": ends[1],
+        "rate_low": ends[0], "rate_high": ends[1],
+    }  # fmt: skip
+
+
+def _tone(tones: Sequence[tuple[float, float]]) -> Row:
+    start = sum(t[0] for t in tones) / len(tones) if tones else 0.0
+    end = sum(t[1] for t in tones) / len(tones) if tones else 0.0
+    change = end - start
+    return {
+        "sentiment_start": start, "sentiment_end": end, "sentiment_change": change,
+        "change_low": change - 0.05, "change_high": change + 0.05,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a random population is like. Shares are 0 to 1."""
+
+    users: int
+    talks_per_user: float = 3.0
+    creation: float = 0.15
+    unknown: float = 0.02
+    types: tuple[float, ...] = (0.10, 0.08, 0.07, 0.05, 0.01, 0.005)
+    second_type: float = 0.1
+    pushback: float = 0.12
+    second_kind: float = 0.2
+    untold: float = 0.01
+    toned: float = 0.5
+    topics: int = 4
+    heavy: float = 0.02
+
+
+def random_talks(seed: int, habits: Habits, first: date, days: int) -> list[Talk]:
+    """A population of so many users over so many days; `heavy` of them write thirty times as much."""
+    draw = random.Random(seed)
+    talks: list[Talk] = []
+    for user in range(habits.users):
+        rate = habits.talks_per_user * (30 if draw.random() < habits.heavy else 1)
+        leaning = draw.choices(AFFECTIVE_TYPES, habits.types)[0]
+        for i in range(_poisson(draw, rate)):
+            talks.append(_talk(draw, habits, user, first + timedelta(draw.randrange(days)), leaning, str(i)))
+    return talks
+
+
+def _talk(draw: random.Random, habits: Habits, user: int, day: date, leaning: str, name: str) -> Talk:
+    roll = draw.random()
+    if roll < habits.creation:
+        return Talk(user, day, True, name=name)
+    if roll < habits.creation + habits.unknown:
+        return Talk(user, day, *draw.choice([(None, None), (None, frozenset()), (False, None)]), name=name)
+    if draw.random() > sum(habits.types):
+        return Talk(user, day, name=name)
+    types = {leaning if draw.random() < 0.5 else draw.choices(AFFECTIVE_TYPES, habits.types)[0]}
+    while draw.random() < habits.second_type:
+        types.add(draw.choices(AFFECTIVE_TYPES, habits.types)[0])
+    pushback: dict[str, int] | None = {}
+    if draw.random() < habits.untold:
+        pushback = None
+    elif draw.random() < habits.pushback:
+        pushback = {draw.choices(KINDS, (3, 3, 2, 4, 1, 1))[0]: draw.randrange(3)}
+        while draw.random() < habits.second_kind:
+            pushback[draw.choice(KINDS)] = draw.randrange(3)
+    tone = (draw.randint(-6, 6) / 6, draw.randint(-6, 6) / 6) if draw.random() < habits.toned else None
+    topics = {
+        kind: f"{kind[:4]}{min(int(draw.expovariate(1.2)), habits.topics - 1)}" for kind in types if kind in TALK_TYPES
+    }
+    return Talk(user, day, False, frozenset(types), pushback, tone, topics if habits.topics else {}, name)
+
+
+def _poisson(draw: random.Random, mean: float) -> int:
+    n, left = 0, draw.expovariate(1)
+    while left < mean:
+        n, left = n + 1, left + draw.expovariate(1)
+    return n
