@@ -82,6 +82,7 @@ def render(
         period=period,
         period_text=words.span(period.start, period.end),
         n_periods=len(published.periods()),
+        revision=int(published.about(period, "revision", 0)),
         key_figures=key_figures(published, period),
         figures=figures,
         measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in measured],

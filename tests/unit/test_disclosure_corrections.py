@@ -1,9 +1,16 @@
 """Corrections: nobody is seen coming or going between two revisions."""
 
+from dataclasses import replace
+
 import pytest
 
-from dagster_project.domain.disclosure.corrections import Change, refused_tables
+from dagster_project.domain.disclosure.audit import attack_one, attack_together
+from dagster_project.domain.disclosure.corrections import Change, Earlier, refused_tables, unchanged_sets
+from dagster_project.domain.disclosure.editions import Edition, editions_of, without
+from dagster_project.domain.disclosure.suppression import suppress
 from dagster_project.policy.loader import Policy
+from tests.support.candidates import WEEK
+from tests.support.populations import Habits, Talk, candidate_rows, random_talks
 
 RULES = Policy.resolve().rules
 
@@ -44,3 +51,60 @@ def test_tables_are_named_once_and_numbers_never() -> None:
     assert refused_tables(changes, RULES) == ("funnel", "topics")
     with pytest.raises(ValueError, match="below 0"):
         refused_tables([Change("funnel", -1, 0)], RULES)
+
+
+def test_what_did_not_change_is_told_apart_from_what_did() -> None:
+    changes = [
+        Change("prevalence", 12, 0, ("all",)),
+        Change("prevalence", 0, 0, ("coaching",)),
+        Change("funnel", 12, 0, ("analysed",)),
+        Change("pushback", 0, 11, ("any", "refusal", "early")),
+        Change("of_pushback", 0, 11, ("any",)),
+        Change("sentiment", 0, 0, ("coaching",)),
+    ]
+    unchanged = unchanged_sets(changes)
+    assert {("screened", "coaching"), ("tone", "coaching"), ("screened", "sexual_roleplay")} <= unchanged
+    changed = {("screened", "all"), ("analysed", "any"), ("pushback", "any", "refusal", "early"), ("asked", "any")}
+    assert changed.isdisjoint(unchanged)
+
+
+ROMANCE, SEX = ("prevalence", ("romantic_roleplay",)), ("prevalence", ("sexual_roleplay",))
+TOGETHER = ("prevalence", ("companionship_or_roleplay",))
+
+
+def one_after_the_other(hidden_first: set[object], hidden_then: set[object]) -> tuple[Edition, Edition]:
+    """Two revisions of the same counts that withhold different cells. Nobody has companionship; a few, romance."""
+    talks = random_talks(5, Habits(400, types=(0.3, 0.2, 0.2, 0.0, 0.0, 0.0), heavy=0.0), WEEK.start, 7)
+    talks += [Talk(8000 + i, WEEK.start, False, frozenset({"sexual_roleplay"})) for i in range(60)]
+    talks += [Talk(9000 + i, WEEK.start, False, frozenset({"romantic_roleplay"})) for i in range(12)]
+    (whole,) = editions_of(suppress(candidate_rows(talks, [WEEK]), RULES), RULES, 5)
+    first, then = (without(whole, hidden) for hidden in (hidden_first, hidden_then))  # type: ignore[arg-type]
+    return replace(first, frozen=True), replace(then, revision=1)
+
+
+def test_two_revisions_that_withhold_different_cells_are_attacked_together() -> None:
+    """Prevents a cell that one revision protects by withholding its neighbour from being had from the other."""
+    first, then = one_after_the_other({ROMANCE, SEX}, {ROMANCE, TOGETHER})
+    alone = [attack_one(0, first), attack_one(0, then)]
+    everything = unchanged_sets([])
+    together = attack_together([then], [Earlier(first, everything)])
+    assert not attack_together([then], [Earlier(first, frozenset())])
+    known = {violation.quantity.form[0][0][1][1] for violation in together}
+    assert {("screened", "sexual_roleplay"), ("screened", "companionship_or_roleplay")} <= known
+    assert not any(violation.quantity.form[0][0][1][1] in known for of in alone for violation in of)
+
+
+def test_a_correction_withholds_what_the_revision_before_it_withheld() -> None:
+    """Prevents a correction from undoing, by other choices, what the first publication protected."""
+    talks = random_talks(5, Habits(400, talks_per_user=1.0, heavy=0.0), WEEK.start, 7)
+    (first,) = editions_of(suppress(candidate_rows(talks, [WEEK]), RULES), RULES, 5)
+    late = [Talk(9000 + i, WEEK.start, True) for i in range(25)]
+    added = [Change("prevalence", 25, 0, (c,)) for c in ("all", "content_creation")] + [
+        Change("funnel", 25, 0, ("all",))
+    ]
+    earlier = Earlier(replace(first, frozen=True), unchanged_sets(added))
+    rows = suppress(candidate_rows([*talks, *late], [WEEK]), RULES, earlier=[earlier])
+    (then,) = editions_of(rows, RULES, 5)
+    assert not attack_together([then], [earlier])
+    totals = [next(r["n_users"] for r in e.published("prevalence") if r["category"] == "all") for e in (first, then)]
+    assert isinstance(totals[0], int) and isinstance(totals[1], int) and totals[1] > totals[0]

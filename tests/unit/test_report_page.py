@@ -226,7 +226,20 @@ def test_the_longest_window_is_shown_in_full_and_else_the_newest_period(weekly_p
     assert "<title>What people bring to an AI assistant, 9 to 15 November 2026</title>" in weekly_page
     window, weekly = window_tables(), weekly_tables()
     both = {name: pl.concat([weekly[name], window[name]], how="vertical_relaxed") for name in window}
-    assert "21 September to 15 November 2026</title>" in render(both, manifest_of(both))
+    together = render(both, manifest_of(both))
+    assert "21 September to 15 November 2026</title>" in together
+    assert "c-prevalence-trend-wide" in together and ", by week" in together
+
+
+def test_a_category_that_is_withheld_throughout_has_no_trend() -> None:
+    """Panels of nothing would hide the ones that show something."""
+    weekly = weekly_tables()
+    pushback = weekly["pushback"]
+    measures = ("n_conversations", "n_users", "of_conversations", "of_users", "rate", "rate_low", "rate_high")
+    weekly["pushback"] = pushback.with_columns(
+        *(pl.lit(None, pushback.schema[c]).alias(c) for c in measures), suppressed=pl.lit(True)
+    )
+    assert "c-pushback-trend-wide" not in render(weekly, manifest_of(weekly))
 
 
 def test_the_latest_revision_is_shown(tables: dict[str, pl.DataFrame]) -> None:

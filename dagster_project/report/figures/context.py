@@ -92,7 +92,7 @@ class Context:
         facets: tuple[str, ...],
         around_zero: bool = False,
     ) -> Chart | None:
-        """Small trends over periods of one kind, or None with fewer than two."""
+        """Small trends over periods of one kind, or None where no category is published in two of them."""
         periods = self.published.trend()
         if not periods:
             return None
@@ -107,11 +107,14 @@ class Context:
                 row = next((r for r in rows if is_of(r, category)), {})
                 points.append(Estimate("", row.get(measure), row.get(low), row.get(high)))
             name = "All types" if category in {"any", "affective"} else self.label(category)
-            panels.append(Panel(name, points, breaks))
+            if sum(point.value is not None for point in points) > 1:
+                panels.append(Panel(name, points, breaks))
+        if not panels:
+            return None
         say = words.signed if around_zero else words.share
         description = "; ".join(f"{p.title}: " + ", ".join(say(e.value) for e in p.points) for p in panels)
         ends = words.short_day(periods[0].start), words.short_day(periods[-1].start)
-        heading = f"{heading}, by {self.period.kind}"
+        heading = f"{heading}, by {periods[0].kind}"
         drawings = self.both(
             f"{table}-trend",
             heading,
