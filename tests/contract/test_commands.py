@@ -177,7 +177,7 @@ def test_a_published_period_is_frozen(home: Path) -> None:
     [
         (["release", "2026-W40"], "no conversations"),
         (["release", "2999-W01"], "not over"),
-        (["release", "2026-10"], "kind"),
+        (["release", "--correct", "2026-W40"], "not published"),
         (["ingest", "/nowhere/at/all.jsonl"], "no such file"),
     ],
 )

@@ -18,7 +18,7 @@ from tests.support.ledger_worker import USD, Outcome, missing, supervise
 
 KILLS = 60 if os.environ.get("CONFIDE_AUDIT") else 8
 SEED = int(os.environ.get("CONFIDE_SEED", "5"))
-CONTENTS = 40 * KILLS
+CONTENTS = 80 * KILLS
 
 
 def check_answers(ledger: RequestLedger, contents: int) -> None:

@@ -347,7 +347,7 @@ def test_killed_in_the_middle_of_a_step_it_is_taken_up_as_well(filled: Home, tmp
         command = [sys.executable, "-c", KILLED, str(home.root), "1000", PERSON, CONVERSATION]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             assert process.stdout is not None and process.stdout.readline() == b"noted\n"
-            time.sleep(rng.uniform(0.0, 1.2))
+            time.sleep(rng.uniform(0.0, 0.6))
             process.kill()
         n_killed += process.returncode == -signal.SIGKILL
         carry_out_pending(Workspace.open(home.root), 1.0)

@@ -152,14 +152,15 @@ def supervise(
         for _ in range(workers):
             start()
         while len(killed) < kills:
-            victim = running.pop(0)
+            victim = running[0]
             assert victim.stdout is not None and victim.stdout.readline() == "ready\n"
-            time.sleep(rng.uniform(0.0, 0.4))
+            time.sleep(rng.uniform(0.0, 0.25))
             assert victim.poll() is None, f"ended by itself before the kills were done: {victim.returncode}"
             victim.send_signal(signal.SIGKILL)
             victim.wait()
             killed[victim.pid] = time.monotonic()
             victim.stdout.close()
+            running.pop(0)
             start()
         for process in running:
             process.communicate(timeout=300)

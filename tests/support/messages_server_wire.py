@@ -145,8 +145,9 @@ class Call:
 
     async def reset(self) -> None:
         """Resets the connection: the client gets ECONNRESET and not one byte more."""
-        set_option(self._connection.transport, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._connection.transport.abort()
+        if not self._connection.transport.is_closing():
+            set_option(self._connection.transport, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._connection.transport.abort()
         await self.until_gone()
 
     async def break_off(self, body: bytes, *headers: tuple[bytes, bytes]) -> None:
