@@ -24,6 +24,7 @@ from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import PREVALENCE, TABLES, TOPICS
 from dagster_project.home import Home
 from dagster_project.policy.loader import Policy
+from dagster_project.report.datasheet import datasheet
 from dagster_project.storage.publication import Draft, Render, Step, count_cells, publish, recover, release_lock
 from dagster_project.storage.published import Snapshot, polars_schema
 from dagster_project.storage.release_ledger import Entry, Ledger, ReleaseRefused
@@ -159,9 +160,10 @@ def release(
             rows=frames,
             periods=[_about(one, policy) for one in sorted(periods, key=lambda one: one.period)],
             about={"code_version": __version__, "policy": policy.as_manifest()},
+            pages={"report.html": render, "datasheet.md": datasheet},
         )
         keep()
-        snapshot = publish(home, ledger, newest, draft, render, at, step)
+        snapshot = publish(home, ledger, newest, draft, at, step)
         return _result(snapshot.path, wanted, frames)
 
 

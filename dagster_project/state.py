@@ -13,6 +13,7 @@ from typing import Any
 from dagster_project.days import day_states, waiting
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
+from dagster_project.storage.tombstones import Tombstones
 from dagster_project.workspace import Workspace
 
 LOW_DISK_BYTES = 2 * 1024**3
@@ -48,6 +49,7 @@ def status_of(workspace: Workspace) -> dict[str, Any]:
         "labels": labels,
         **spending(workspace),
         "releases": releases(workspace.home),
+        "erasures_pending": bool(Tombstones(workspace.home).pending()),
         "waiting": [period.key for period in waiting(workspace)],
         "current": newest.release_id if newest else None,
     }
@@ -92,6 +94,13 @@ def examine(home: Home) -> list[Finding]:
     findings.append(_tried("labeller", lambda: workspace.answers("screen").labeller))
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
     findings.append(_users(workspace))
+    findings.append(
+        Finding(
+            "erasures carried out",
+            not Tombstones(home).pending(),
+            "an erasure was cut short: it is finished before the next `confide run`, or by `confide erase` again",
+        )
+    )
     stale = [s.day for s in day_states(workspace) if not s.built]
     findings.append(
         Finding(

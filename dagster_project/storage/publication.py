@@ -45,11 +45,15 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Draft:
-    """What a new release adds: its rows by table, its periods as the manifest has them, and general keys."""
+    """What a new release adds: its rows by table, its periods as the manifest has them, and general keys.
+
+    pages: by file name, what makes a page of all tables and the manifest.
+    """
 
     rows: Mapping[str, pl.DataFrame]
     periods: Sequence[Mapping[str, Any]]
     about: Mapping[str, Any]
+    pages: Mapping[str, Render]
 
 
 @contextmanager
@@ -111,7 +115,6 @@ def publish(
     ledger: Ledger,
     newest: Snapshot | None,
     draft: Draft,
-    render: Render,
     at: datetime,
     step: Step = lambda _: None,
 ) -> Snapshot:
@@ -123,7 +126,7 @@ def publish(
     release_id = ledger.next_release_id(at)
     unfinished = home.publications / f"{UNFINISHED}{release_id}"
     try:
-        _write_files(unfinished, release_id, ledger, newest, draft, render, at, step)
+        _write_files(unfinished, release_id, ledger, newest, draft, at, step)
         ledger = ledger.append("intent", release_id, file_sha256(unfinished / MANIFEST), _entered(draft.periods), at)
     except (OSError, duckdb.Error, pl.exceptions.PolarsError) as error:
         # The libraries' own messages may quote a cell.
@@ -154,7 +157,6 @@ def _write_files(
     ledger: Ledger,
     newest: Snapshot | None,
     draft: Draft,
-    render: Render,
     at: datetime,
     step: Step,
 ) -> None:
@@ -186,8 +188,9 @@ def _write_files(
     _write_duckdb(folder / "confide.duckdb", tables)
     done("confide.duckdb", sum(frame.height for frame in tables.values()))
     manifest["files"] = dict(files)
-    (folder / "report.html").write_text(render(tables, manifest), encoding="utf-8")
-    done("report.html", 0)
+    for name, render in draft.pages.items():
+        (folder / name).write_text(render(tables, manifest), encoding="utf-8")
+        done(name, 0)
     manifest["files"] = dict(files)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     done(MANIFEST, 0)

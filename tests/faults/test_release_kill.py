@@ -24,7 +24,7 @@ from tests.support.candidates import AT, WEEK, candidates, metadata, page
 
 NEXT, THIRD = parse_period("2026-W42"), parse_period("2026-W43")
 STEPS = [f"wrote tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")]
-STEPS += ["wrote confide.duckdb", "wrote report.html", "wrote manifest.json"]
+STEPS += ["wrote confide.duckdb", "wrote report.html", "wrote datasheet.md", "wrote manifest.json"]
 STEPS += ["entered", "renamed", "pointed", "confirmed"]
 SAMPLED = [STEPS[0], *STEPS[-6:]]
 ROOT = Path(__file__).parents[2]

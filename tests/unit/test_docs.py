@@ -52,6 +52,17 @@ def test_every_path_named_exists(page: Path) -> None:
     assert [p for p in inside if not (ROOT / "dagster_project" / p).exists()] == []
 
 
+ADVISED_AGAINST = r"committ?(?:ed|ing)?[ -]suicide|(?:un)?successful suicide|failed suicide|suicide epidemic"
+TOLD = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "dagster_project").rglob("*.j2"))]
+TOLD += sorted((ROOT / "dagster_project" / "codebook" / "facets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", TOLD, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_that_is_read_uses_words_that_guidelines_advise_against(file: Path) -> None:
+    """Words of blame or of success about a death hurt those who are left, and endanger those at risk."""
+    assert not re.search(ADVISED_AGAINST, file.read_text(encoding="utf-8"), re.IGNORECASE)
+
+
 def test_the_analysts_page_names_every_published_table() -> None:
     text = (ROOT / "docs" / "analysts.md").read_text(encoding="utf-8")
     assert [t for t in TABLES if f"`{t}`" not in text] == []
