@@ -21,8 +21,9 @@ from dagster_project.domain.disclosure.primary import users_by_period
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import suppress
 from dagster_project.domain.periods import Period, parse_period
-from dagster_project.domain.tables import PREVALENCE, TABLES, TOPICS
+from dagster_project.domain.tables import NOISY_USERS, PREVALENCE, PUBLISHED, TABLES, TOPICS
 from dagster_project.home import Home
+from dagster_project.noisy_counts import Budget, noisy_users
 from dagster_project.policy.loader import Policy
 from dagster_project.report.datasheet import datasheet
 from dagster_project.storage.publication import Draft, Render, Step, count_cells, publish, recover, release_lock
@@ -130,15 +131,17 @@ def release(
     step: Step = lambda _: None,
     compared: Sequence[Compared] = (),
     keep: Callable[[], None] = lambda: None,
+    budget: Budget | None = None,
 ) -> ReleaseResult:
     """Publish the candidate rows of some periods as a new snapshot of everything published so far.
 
     candidates: by table, the publish layer's rows of these periods and no others. render: tables and manifest to
     the report's HTML. compared: for a correction (a period whose metadata has a revision above 0), what it changes
     against each earlier revision; its topics are left out, as they are made anew. keep: called when all was passed and
-    nothing is written yet, to keep what later corrections are compared with. A run that follows a killed one
-    first finishes or voids what that one left; when it had already made exactly these periods visible, that release
-    is the result. Raises ReleaseRefused (GateFailed when a suite fails), and then nothing was published.
+    nothing is written yet, to keep what later corrections are compared with. budget: where noisy counts are to be
+    published too. A run that follows a killed one first finishes or voids what that one left; when it had already
+    made exactly these periods visible, that release is the result. Raises ReleaseRefused (GateFailed when a suite
+    fails), and then nothing was published.
     """
     at = clock()
     wanted = [one.period for one in periods]
@@ -156,9 +159,13 @@ def release(
         rows = suppressed_rows(candidates, periods, policy, editions, earlier)
         frames = {name: published_frame(name, rows[name], periods) for name in TABLES}
         gate(frames, policy)
+        if budget is not None:
+            budget.require(ledger.entries, len(periods))
+            noisy = noisy_users(candidates[PREVALENCE.name].to_dicts(), wanted, budget.epsilon)
+            frames[NOISY_USERS.name] = published_frame(NOISY_USERS.name, noisy, periods)
         draft = Draft(
             rows=frames,
-            periods=[_about(one, policy) for one in sorted(periods, key=lambda one: one.period)],
+            periods=[_about(one, policy, budget) for one in sorted(periods, key=lambda one: one.period)],
             about={"code_version": __version__, "policy": policy.as_manifest()},
             pages={"report.html": render, "datasheet.md": datasheet},
         )
@@ -288,7 +295,7 @@ def published_frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[P
         period = one.period
         common = {"period_kind": period.kind.value, "period_start": period.start, "period_end": period.end}
         complete.append({**common, "revision": one.revision, **{k: v for k, v in row.items() if k != "period_key"}})
-    return pl.DataFrame(complete, schema=polars_schema(TABLES[name]))
+    return pl.DataFrame(complete, schema=polars_schema(PUBLISHED[name]))
 
 
 def _is_of(entry: Entry, periods: Sequence[PeriodMetadata]) -> bool:
@@ -296,9 +303,10 @@ def _is_of(entry: Entry, periods: Sequence[PeriodMetadata]) -> bool:
     return {(p["key"], p["revision"]) for p in entry.periods} == {(one.period.key, one.revision) for one in periods}
 
 
-def _about(one: PeriodMetadata, policy: Policy) -> dict[str, Any]:
+def _about(one: PeriodMetadata, policy: Policy, budget: Budget | None) -> dict[str, Any]:
     period = one.period
     return {
+        **({"epsilon": budget.epsilon} if budget else {}),
         "key": period.key,
         "kind": period.kind.value,
         "start": period.start.isoformat(),
@@ -319,5 +327,5 @@ def _result(path: Path, periods: Sequence[Period], frames: Mapping[str, pl.DataF
     tables: dict[str, dict[str, int | None]] = {}
     for name, frame in frames.items():
         cells: dict[str, int | None] = dict(count_cells(frame.filter(pl.col("period_start").is_in(starts))))
-        tables[name] = cells if not TABLES[name].is_topic else {**cells, "withheld": None}
+        tables[name] = cells if not PUBLISHED[name].is_topic else {**cells, "withheld": None}
     return ReleaseResult(path.name, path, tuple(period.key for period in sorted(periods)), tables)

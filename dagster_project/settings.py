@@ -91,6 +91,14 @@ class PolicySettings(Section):
         return {k: v for k, v in self.model_dump(exclude={"profile"}).items() if v is not None}
 
 
+class DifferentialPrivacySettings(Section):
+    """Noisy counts of users beside the other tables, and what they may cost: of one period, and of all together."""
+
+    enabled: bool = False
+    epsilon: float = Field(default=1.0, gt=0, le=10)
+    total_epsilon: float = Field(default=10.0, gt=0, le=100)
+
+
 class ScheduleSettings(Section):
     """The daily schedule: yesterday's day, at this hour."""
 
@@ -134,6 +142,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     release: ReleaseSettings = ReleaseSettings()
     policy: PolicySettings = PolicySettings()
+    differential_privacy: DifferentialPrivacySettings = DifferentialPrivacySettings()
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
     codebook: CodebookSettings = CodebookSettings()
@@ -196,6 +205,11 @@ period = "week"           # day, week (ISO, Monday) or month
 profile = "default"       # default: cells of at least 10 users and 15 conversations; or anthropic, strict
 # min_users = 10          # single values may be set; below the hard floor the program refuses to start
 # max_conversations_per_user = 5
+
+[differential_privacy]    # a table of noisy user counts; needs the extra `dp`
+enabled = false
+# epsilon = 1.0           # what a period costs; smaller is noisier
+# total_epsilon = 10.0    # what all periods may cost, for ever: spent before a release, and never refunded
 
 [schedule]
 enabled = false           # true: every day, yesterday is ingested, labelled and counted

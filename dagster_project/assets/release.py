@@ -16,6 +16,7 @@ from dagster_project.days import STAGES, Marks, instrument, period_digest, publi
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
+from dagster_project.noisy_counts import Budget
 from dagster_project.release import Compared, GateFailed, PeriodMetadata, release
 from dagster_project.report.page import render
 from dagster_project.storage.closed_days import why_closed
@@ -82,6 +83,12 @@ def keep(workspace: Workspace, metadata: Sequence[PeriodMetadata], counted: Mapp
         kept.keep(one.period, one.revision, counted[one.period], period_digest(workspace, one.period))
 
 
+def budget(workspace: Workspace) -> Budget | None:
+    """What noisy counts may cost; None where they are not switched on."""
+    settings = workspace.settings.differential_privacy
+    return Budget(settings.epsilon, settings.total_epsilon) if settings.enabled else None
+
+
 def labelling_usd(workspace: Workspace, period: Period) -> float | None:
     """What the ledger booked for a period's days; None where nobody is paid."""
     if not workspace.asks_claude:
@@ -145,6 +152,7 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
                     ),
                     compared=[c for one in metadata for c in compared(workspace, one, counted[one.period])],
                     keep=lambda: keep(workspace, metadata, counted),
+                    budget=budget(workspace),
                 )
         except GateFailed as failed:
             yield from suite_results(failed.tables)

@@ -38,6 +38,7 @@ class Role(StrEnum):
     MEAN = "mean"
     LOW = "low"
     HIGH = "high"
+    NOISY = "noisy"
     ABSENT = "absent"
     """Null in every row until somebody's human labels give it a value."""
 
@@ -260,4 +261,26 @@ SENTIMENT = Table(
     is_sensitive=True,
 )
 
+NOISY_USERS = Table(
+    name="noisy_users",
+    description="One row per period and category, where differential privacy is switched on: users, with noise.",
+    columns=(
+        Column("category", Kind.TEXT, Role.KEY, "The categories of prevalence."),
+        Column(
+            "n_users_noisy",
+            Kind.COUNT,
+            Role.NOISY,
+            "Distinct users with a counted conversation of the category, with discrete Laplace noise; never below 0.",
+        ),
+        Column("epsilon", Kind.NUMBER, Role.NOISY, "What the period's noisy counts cost together, by user."),
+        Column("accuracy", Kind.NUMBER, Role.NOISY, "The noise is larger than this with a chance of at most 5 %."),
+    ),
+    fixed=PREVALENCE.fixed,
+    denominator="n_users_noisy",
+    is_rate=False,
+)
+"""Not one of `TABLES`: noise protects it, no threshold does, and it has rows only where it is asked for."""
+
 TABLES: dict[str, Table] = {table.name: table for table in (PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT)}
+PUBLISHED: dict[str, Table] = {**TABLES, NOISY_USERS.name: NOISY_USERS}
+"""Every table that a release may hold."""

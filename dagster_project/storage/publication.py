@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.tables import PUBLISHED, TABLES
 from dagster_project.home import Home
 from dagster_project.storage.files import private_folder
 from dagster_project.storage.published import (
@@ -161,13 +161,14 @@ def _write_files(
     step: Step,
 ) -> None:
     private_folder(folder / "tables")
-    tables = {name: _whole_table(name, newest, draft.rows[name]) for name in TABLES}
+    whole = {name: _whole_table(name, newest, draft.rows.get(name)) for name in PUBLISHED}
+    tables = {name: frame for name, frame in whole.items() if name in TABLES or frame.height}
     manifest: dict[str, Any] = {
         "release_id": release_id,
         "created_at": at.isoformat(),
         "previous_ledger_entry": ledger.head,
         "periods": [*(newest.manifest()["periods"] if newest else []), *draft.periods],
-        "cells": {name: count_cells(frame) for name, frame in tables.items() if not TABLES[name].is_topic},
+        "cells": {name: count_cells(frame) for name, frame in tables.items() if not PUBLISHED[name].is_topic},
         **draft.about,
     }
     files: dict[str, Any] = {}
@@ -198,11 +199,12 @@ def _write_files(
         sync_folder(path)
 
 
-def _whole_table(name: str, newest: Snapshot | None, new: pl.DataFrame) -> pl.DataFrame:
+def _whole_table(name: str, newest: Snapshot | None, new: pl.DataFrame | None) -> pl.DataFrame:
     """Everything published so far and the new rows, by period. Earlier rows keep their order and their values."""
-    schema = polars_schema(TABLES[name])
-    earlier = newest.read_table(name) if newest else pl.DataFrame(schema=schema)
-    whole = pl.concat([earlier, new.select(list(schema)).cast(pl.Schema(schema))])
+    schema = polars_schema(PUBLISHED[name])
+    empty = pl.DataFrame(schema=schema)
+    earlier = newest.read_table(name) if newest else empty
+    whole = pl.concat([earlier, (empty if new is None else new).select(list(schema)).cast(pl.Schema(schema))])
     return whole.sort("period_start", "period_end", "revision", maintain_order=True)
 
 
@@ -223,7 +225,7 @@ def _write_duckdb(file: Path, tables: Mapping[str, pl.DataFrame]) -> None:
     with duckdb.connect(file) as connection:
         connection.execute("SET temp_directory = ''")
         for name, frame in tables.items():
-            table = TABLES[name]
+            table = PUBLISHED[name]
             columns = ", ".join(f'"{c.name}" {c.kind.value}' for c in table.published_columns)
             connection.execute(f'CREATE TABLE main."{name}" ({columns})')
             connection.register("published_rows", frame.to_arrow())
@@ -254,7 +256,8 @@ def _enter(ledger: Ledger, kind: str, intent: Entry, at: datetime) -> Ledger:
 
 
 def _entered(periods: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: period[name] for name in ("key", "kind", "start", "end", "revision")} for period in periods]
+    names = ("key", "kind", "start", "end", "revision", "epsilon")
+    return [{name: period[name] for name in names if name in period} for period in periods]
 
 
 def _require_as_entered(home: Home, entry: Entry, whole: bool = True) -> None:

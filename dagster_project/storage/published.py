@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project.domain.tables import TABLES, Kind, Table
+from dagster_project.domain.tables import PUBLISHED, Kind, Table
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 
@@ -57,7 +57,7 @@ class Snapshot:
 
     def read_table(self, name: str) -> pl.DataFrame:
         """One published table; no rows where the release is older than the table. Raises KeyError on an unknown one."""
-        schema = polars_schema(TABLES[name])
+        schema = polars_schema(PUBLISHED[name])
         file = self.path / "tables" / f"{name}.parquet"
         empty = pl.DataFrame(schema=schema)
         if not file.exists():
