@@ -33,6 +33,7 @@ from dagster_project.home import Home
 from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
 from dagster_project.release import refuse_reasons
 from dagster_project.sensors import range_tags
+from dagster_project.storage.closed_days import why_closed
 from dagster_project.storage.in_use import WAIT_SECONDS
 from dagster_project.storage.tombstones import Tombstones
 from dagster_project.workspace import Workspace
@@ -203,6 +204,8 @@ def release_periods(
     if wanted and (reasons := refuse_reasons(wanted, published_periods(workspace.home), correct)):
         raise RunFailed("; ".join(reasons))
     for period in wanted:
+        if correct and (reason := why_closed(workspace.home, period)):
+            raise RunFailed(reason)
         if reason := why_incomplete(workspace, period, today):
             raise RunFailed(reason)
     periods = sorted(set(wanted)) or releasable(workspace, today)

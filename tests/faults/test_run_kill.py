@@ -14,7 +14,7 @@ import pytest
 from tests.support.homes import CONFIDE, confide, done, warehouse_rows
 from tests.support.worlds import days_from, small_world, write_lines
 
-DAYS = days_from("2026-10-05", 4)
+DAYS = days_from("2026-10-05", 3)
 SEED = int(os.environ.get("CONFIDE_SEED", "5"))
 KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 3
 
@@ -23,7 +23,7 @@ KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 3
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("landed")
     done(confide(root / "home", "init"))
-    done(confide(root / "home", "ingest", write_lines(root / "l.jsonl", small_world(DAYS, a_day=60))))
+    done(confide(root / "home", "ingest", write_lines(root / "l.jsonl", small_world(DAYS, a_day=40))))
     return root / "home"
 
 

@@ -380,9 +380,10 @@ def test_replies_that_have_come_are_kept_when_interrupted(
         os.kill(os.getpid(), signal.SIGINT)
 
     with ThreadPoolExecutor(1) as threads:
-        threads.submit(interrupt)
+        interrupted = threads.submit(interrupt)
         with pytest.raises(KeyboardInterrupt):
             asker(ledger, at_once=8).answer_all(questions(), Items(ledger, 200))
+            interrupted.result()
     assert 40 - 8 <= ledger.totals().requests < 100
     assert ledger.totals().in_flight == 0
 

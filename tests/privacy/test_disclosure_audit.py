@@ -31,7 +31,7 @@ from tests.support.candidates import WEEK
 from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, cells_of, random_talks
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
-TABLES_OF_SCREENING = 10_000 if LONG else 200
+TABLES_OF_SCREENING = 10_000 if LONG else 80
 TABLES_OF_PUSHBACK = 500 if LONG else 5
 RULES = Policy.resolve().rules
 Rows = dict[str, list[dict[str, Any]]]
