@@ -20,6 +20,8 @@ from dagster_project.storage.files import replacing
 from dagster_project.storage.warehouse import DBT_PROJECT, dbt_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dagster_dbt import DbtCliResource
     from packaging.version import Version
 
@@ -75,7 +77,11 @@ def manifest_path(home: Home) -> Path:
 
 
 def dbt_resource() -> "DbtCliResource":
-    """The dbt that assets run. Its version is read from what is installed: `dbt --version` asks the network."""
+    """The dbt that assets run, started no slower than need be.
+
+    Its version is read from what is installed: `dbt --version` asks the network. And Dagster gets no adapter of its own
+    to the warehouse: it would count rows with it, which we do not ask for, and loading it costs a second a step.
+    """
     from dagster_dbt import DbtCliResource
     from packaging.version import Version
 
@@ -83,5 +89,8 @@ def dbt_resource() -> "DbtCliResource":
         @cached_property
         def _cli_version(self) -> "Version":
             return Version(version("dbt-core"))
+
+        def _initialize_dbt_core_adapter(self, args: "Sequence[str]") -> None:  # type: ignore[override]
+            return None
 
     return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=dbt_executable())
