@@ -14,6 +14,8 @@ from dagster_project.errors import ConfideError
 
 PRIVATE_MODE = 0o700
 KEY_BYTES = 32
+LEAST_DISTINCT = 16
+"""Bytes of a key that differ from one another: random ones have about 30, of one in 10^13 fewer than this."""
 
 
 class HomeError(ConfideError):
@@ -152,6 +154,6 @@ class Home:
         if stat.S_IMODE(info.st_mode) & 0o077:
             raise HomeError(f"the key file {self.key_file} is readable by others: chmod 600 it")
         links = [key[i : i + KEY_BYTES] for i in range(0, len(key), KEY_BYTES)]
-        if not links or any(len(link) != KEY_BYTES or len(set(link)) < 8 for link in links):
+        if not links or any(len(link) != KEY_BYTES or len(set(link)) < LEAST_DISTINCT for link in links):
             raise HomeError(f"the key file {self.key_file} is not {KEY_BYTES} random bytes: restore it from backup")
         return key
