@@ -55,13 +55,18 @@ def contributions_of(period: Period, revision: int) -> pl.DataFrame:
     return pl.DataFrame(rows, SCHEMA, orient="row").sort(pl.all())
 
 
+@cache
+def _candidates(period: Period, revision: int) -> dict[str, pl.DataFrame]:
+    return frames(candidate_rows(talks_of(period, revision), [period]))
+
+
 def publish(home: Home, period: Period, revision: int = 0, step: Step = lambda _: None) -> ReleaseResult:
     """One release with all that the publishing asset gives it: what it changes, and what is kept for later."""
     kept, now = Contributions(home), contributions_of(period, revision)
     return release_module.release(
         home,
         Policy.resolve(),
-        frames(candidate_rows(talks_of(period, revision), [period])),
+        _candidates(period, revision),
         [replace(metadata(period)[0], revision=revision)],
         page,
         clock=lambda: AT,
