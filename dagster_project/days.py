@@ -20,6 +20,7 @@ from dagster_project.storage.contributions import Contributions
 from dagster_project.storage.files import replacing
 from dagster_project.workspace import Workspace
 
+NAMED_UNDER = "named_under"
 STAGES = ("screen", "detail")
 """The stages of labelling, in order: the detail asks about what the screen found."""
 
@@ -89,6 +90,19 @@ def period_digest(workspace: Workspace, period: Period) -> str:
     parts = [f"{day}={marks.read(day)}" for day in workspace.landing.days() if period.start <= day < period.end]
     parts.append(f"bound={workspace.policy.max_conversations_per_user}")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+def naming_limits(workspace: Workspace) -> str:
+    """What of the policy decides a period's topics and their names: users and conversations of the smallest."""
+    rules = workspace.policy.rules
+    return f"{rules.min_topic_users}/{rules.min_topic_conversations}"
+
+
+def is_counted(workspace: Workspace, period: Period) -> bool:
+    """Whether a period's rows are from what its days hold now, tests passed, and its topics under this policy."""
+    topics = workspace.lake.about("topics", period.key) or {}
+    up_to_date = Marks(workspace.home).read(period.key) == period_digest(workspace, period)
+    return up_to_date and topics.get(NAMED_UNDER) == naming_limits(workspace)
 
 
 def day_states(workspace: Workspace, within: Iterable[date] | None = None) -> list[DayState]:

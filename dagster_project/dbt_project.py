@@ -41,7 +41,12 @@ def target(home: Home) -> Path:
 
 
 def use_home(home: Home) -> None:
-    """Point dbt, run by this process or its children, at a home."""
+    """Point dbt, run by this process or its children, at a home, and let no other setting of it through.
+
+    The caller's could skip the tests, empty or rebuild tables, write logs elsewhere, or send artefacts away.
+    """
+    for name in [name for name in os.environ if name.startswith("DBT_")]:
+        del os.environ[name]
     os.environ.update(dbt_environment(home))
 
 

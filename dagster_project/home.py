@@ -14,6 +14,8 @@ from dagster_project.errors import ConfideError
 
 PRIVATE_MODE = 0o700
 KEY_BYTES = 32
+LEAST_DISTINCT = 16
+"""Bytes of a key that differ from one another: random ones have about 30, of one in 10^13 fewer than this."""
 
 
 class HomeError(ConfideError):
@@ -108,9 +110,26 @@ class Home:
             self.publications,
         ]
 
+    def require_private(self) -> None:
+        """Raise HomeError unless every folder that exists is one of the home itself and closed to others."""
+        for folder in self.folders():
+            if folder.is_symlink() and folder != self.root:
+                raise HomeError(f"{folder} is a symbolic link: it must be a folder of the home itself")
+            if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+                raise HomeError(f"{folder} is open to others: chmod 700 it")
+
     def create(self) -> None:
-        """Make the folders (0700) and the key (0600). Existing ones are left as they are."""
+        """Make the folders (0700) and the key (0600). Existing ones are left as they are.
+
+        Raises HomeError where existing ones are open to others, and where conversations lie there without their key.
+        """
         os.umask(0o077)
+        self.require_private()
+        if not self.key_file.exists() and any(self.landing.glob("*/*")):
+            raise HomeError(
+                f"there are conversations, but their key file {self.key_file} is missing: restore it from backup "
+                "(under a new key each person would count as two)"
+            )
         for folder in self.folders():
             folder.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
         if not self.key_file.exists():
@@ -135,6 +154,6 @@ class Home:
         if stat.S_IMODE(info.st_mode) & 0o077:
             raise HomeError(f"the key file {self.key_file} is readable by others: chmod 600 it")
         links = [key[i : i + KEY_BYTES] for i in range(0, len(key), KEY_BYTES)]
-        if not links or any(len(link) != KEY_BYTES or len(set(link)) < 8 for link in links):
+        if not links or any(len(link) != KEY_BYTES or len(set(link)) < LEAST_DISTINCT for link in links):
             raise HomeError(f"the key file {self.key_file} is not {KEY_BYTES} random bytes: restore it from backup")
         return key

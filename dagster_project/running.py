@@ -16,13 +16,12 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.assets.context import Progress
+from dagster_project.assets.context import Progress, require_quiet
 from dagster_project.build import build_definitions
 from dagster_project.days import (
-    Marks,
     complete_unpublished,
     day_states,
-    period_digest,
+    is_counted,
     published_periods,
     releasable,
     why_incomplete,
@@ -72,8 +71,9 @@ def close_dead_runs(instance: dg.DagsterInstance) -> None:
 
 @contextlib.contextmanager
 def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
-    """The home's Dagster instance, the one that `confide ui` shows."""
+    """The home's Dagster instance, the one that `confide ui` shows. Raises UnsafeInstance."""
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+        require_quiet(instance)
         yield instance
 
 
@@ -216,9 +216,8 @@ def release_periods(
                 "(logs without user ids are one person): nothing can be published; ingest logs that have user ids"
             )
         return None
-    marks = Marks(workspace.home)
     runner = Runner(workspace, progress)
-    runner.run_periods("marts", [p for p in periods if marks.read(p.key) != period_digest(workspace, p)])
+    runner.run_periods("marts", [p for p in periods if not is_counted(workspace, p)])
     outcome = runner.run_periods("publish", periods, {"publish_periods": {"correct": correct}})
     if "publication" not in outcome.metadata:
         raise RunFailed(f"run {outcome.run_ids[-1]} ended without a publication: see it in `confide ui`")

@@ -4,6 +4,7 @@ Lives here: names, types, defaults and the commented file that `confide init` wr
 privacy thresholds may be (`policy/`), which files exist (`home.py`). Read once, when a run starts.
 """
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dagster_project.domain.periods import PeriodKind
 from dagster_project.errors import ConfideError
+
+ENVIRONMENT = "CONFIDE_"
 
 
 class SettingsError(ConfideError):
@@ -130,7 +133,7 @@ class Settings(BaseSettings):
     """All settings of one home."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CONFIDE_",
+        env_prefix=ENVIRONMENT,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -163,6 +166,9 @@ class Settings(BaseSettings):
 def read_settings(file: Path) -> Settings:
     """The settings of a file and the environment. Raises SettingsError naming the key at fault."""
 
+    if misspelt := next(filter(_is_misspelt, sorted(os.environ)), None):
+        raise SettingsError(f"{misspelt} is not a setting: write CONFIDE_<SECTION>__<KEY>, with a section that exists")
+
     class OfThisFile(Settings):
         model_config = SettingsConfigDict(toml_file=file)
 
@@ -176,6 +182,16 @@ def read_settings(file: Path) -> Settings:
         ) from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"{file.name} cannot be read as TOML: {type(error).__name__}") from None
+
+
+def _is_misspelt(name: str) -> bool:
+    """Whether a variable is meant for a setting and would pass unread: one underscore for two, or no such section."""
+    if not name.upper().startswith(ENVIRONMENT):
+        return False
+    section, is_key, _ = name.lower().removeprefix(ENVIRONMENT.lower()).partition("__")
+    if is_key:
+        return section not in Settings.model_fields
+    return any(section.startswith(f"{known}_") for known in Settings.model_fields)
 
 
 TEMPLATE = """\

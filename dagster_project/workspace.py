@@ -39,6 +39,7 @@ class Workspace:
         home = Home(root.absolute())
         if not home.exists:
             raise HomeError(f"{root} is not a Confide home: run `confide --home {root} init`")
+        home.require_private()
         settings = read_settings(home.settings_file)
         home.key()
         return cls(

@@ -3,6 +3,7 @@
 Not here: opening a home (`workspace.py`).
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,26 @@ from typing import Any, Protocol
 
 import dagster as dg
 
+from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.storage.in_use import WAIT_SECONDS, in_use
 from dagster_project.storage.tombstones import Tombstones
 from dagster_project.workspace import Workspace
+
+
+class UnsafeInstance(ConfideError):
+    """Dagster is set up to tell others, or to keep what steps print."""
+
+
+def require_quiet(instance: dg.DagsterInstance) -> None:
+    """Raise UnsafeInstance unless Dagster sends no telemetry and keeps nothing of what steps print."""
+    from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+
+    advice = "put back what `confide init` writes into it (remove the file and run `confide init`)"
+    if instance.telemetry_enabled and not instance.is_ephemeral:
+        raise UnsafeInstance(f"dagster.yaml: telemetry is on: {advice}")
+    if not isinstance(instance.compute_log_manager, NoOpComputeLogManager) and not instance.is_ephemeral:
+        raise UnsafeInstance(f"dagster.yaml: what steps print is kept, and could hold text: {advice}")
 
 
 class ConfideHome(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -30,6 +47,9 @@ class ConfideHome(dg.ConfigurableResource):  # type: ignore[type-arg]
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["ConfideHome"]:
         """Dagster's hook around a run, or a sensor's look at the home."""
         home = Home(Path(self.root))
+        os.umask(0o077)
+        if context.instance is not None:
+            require_quiet(context.instance)
         if context.run is not None and Tombstones(home).pending():
             from dagster_project.erasing.erasure import carry_out_pending
 

@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import Field
 
 from dagster_project.assets.context import ConfideHome
-from dagster_project.days import STAGES, Marks, instrument, period_digest, published_revisions, why_incomplete
+from dagster_project.days import STAGES, instrument, is_counted, period_digest, published_revisions, why_incomplete
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
@@ -40,11 +40,10 @@ class NotSound(ConfideError):
 def require_sound(workspace: Workspace, periods: Sequence[Period]) -> None:
     """Raises NotSound unless every period is complete and counted, tests passed, from what its days hold now."""
     today = datetime.now(UTC).date()
-    marks = Marks(workspace.home)
     for period in periods:
         if reason := why_incomplete(workspace, period, today):
             raise NotSound(reason)
-        if marks.read(period.key) != period_digest(workspace, period):
+        if not is_counted(workspace, period):
             raise NotSound(
                 f"the counts of {period.key} are not up to date or failed a test: run `confide release {period.key}`"
             )

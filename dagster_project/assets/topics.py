@@ -9,6 +9,7 @@ from dagster_project.assets.classification import SCREEN
 from dagster_project.assets.context import ConfideHome, Progress
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
+from dagster_project.days import NAMED_UNDER, naming_limits
 from dagster_project.domain.periods import parse_period
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.errors import scrubbed
@@ -62,7 +63,7 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
                 sound = [contracts.accepts(t, f, affective_types=TALK_TYPES) for t, f in frames.items()]
                 if all(sound):
                     for table, frame in frames.items():
-                        workspace.lake.write(table, key, frame)
+                        workspace.lake.write(table, key, frame, {NAMED_UNDER: naming_limits(workspace)})
             assigned += found.assignments.height
             figures[key] = found.figures
             progress.advance(1)

@@ -277,7 +277,11 @@ def ui(
 ) -> None:
     """Open the Dagster UI on the home: assets, days, backfills, checks, schedule."""
     with one_line_causes():
+        from dagster_project.running import instance_of
+
         workspace = workspace_of(context, home)
+        with instance_of(workspace.home):
+            """Refuses one that would send telemetry, or keep what steps print."""
         environment = {
             **os.environ,
             "CONFIDE_HOME": str(workspace.home.root),

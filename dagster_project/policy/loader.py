@@ -1,7 +1,7 @@
 """Reads the policy file and resolves a profile and settings into one frozen policy, or refuses.
 
-Lives here: which settings exist, the hard floor, the policy's digest. Not here: the numbers and their reasons
-(`policy.yaml`), what they do to a cell (`domain/disclosure/`).
+Lives here: which settings exist, the policy's digest, and how far the file itself may be changed by hand. Not here:
+the numbers and their reasons (`policy.yaml`), what they do to a cell (`domain/disclosure/`).
 """
 
 import hashlib
@@ -21,6 +21,24 @@ from dagster_project.domain.tables import Table
 from dagster_project.errors import ConfideError
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")
+
+
+LEAST: dict[str, int | Decimal] = {
+    "hard_floor.min_users": 5,
+    "hard_floor.min_conversations": 15,
+    "hard_floor.min_topic_users": 5,
+    "hard_floor.min_topic_conversations": 15,
+    "hard_floor.rounding_base": 5,
+    "fixed.topic_rounding_base": 10,
+    "fixed.small_organisation_users": 250,
+}
+MOST: dict[str, int | Decimal] = {
+    "ceiling.max_conversations_per_user": 50,
+    "fixed.max_top_user_share": Decimal("0.25"),
+    "fixed.max_top_two_share": Decimal("0.50"),
+}
+FINEST_STEP = Decimal("0.001")
+"""The policy file is data and can be edited or replaced: what it says may be stricter than this, never weaker."""
 
 
 class PolicyError(ConfideError):
@@ -187,9 +205,20 @@ def read_policy(file: Path = POLICY_FILE) -> PolicyFile:
         raise PolicyError(f"{file.name}: not readable as YAML") from None
     if any(1 % step for step in written.fixed.grid_steps.value) or 1 not in written.fixed.grid_steps.value:
         raise PolicyError(f"{file.name}: fixed.grid_steps: every step must divide 1, and 1 must be the widest")
+    _refuse_weaker_file(written, file.name)
     for profile in written.profiles.values():
         _refuse_weaker({name: getattr(profile, name).value for name in Profile.model_fields}, written)
     return written
+
+
+def _refuse_weaker_file(written: PolicyFile, name: str) -> None:
+    for place, limit in (LEAST | MOST).items():
+        section, key = place.split(".")
+        value = Decimal(getattr(getattr(written, section), key).value)
+        if value < limit if place in LEAST else value > limit:
+            raise PolicyError(f"{name}: {place} = {value} is weaker than {limit}, beyond which no file may go")
+    if (finest := min(written.fixed.grid_steps.value)) < FINEST_STEP:
+        raise PolicyError(f"{name}: fixed.grid_steps: {finest} is finer than the finest that is allowed, {FINEST_STEP}")
 
 
 def _refuse_weaker(numbers: Mapping[str, int], written: PolicyFile) -> None:

@@ -58,7 +58,11 @@ class Draft:
 
 @contextmanager
 def release_lock(home: Home) -> Iterator[None]:
-    """Hold the home's only right to release. Raises ReleaseRefused when another process has it."""
+    """Hold the home's only right to release. Raises ReleaseRefused when another process has it.
+
+    Meanwhile whatever this process makes is private: polars and DuckDB make files as open as the host lets them, and a
+    kill before their mode is set would leave them so.
+    """
     private_folder(home.private)
     handle = os.open(home.private / "release.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -66,9 +70,11 @@ def release_lock(home: Home) -> Iterator[None]:
     except OSError:
         os.close(handle)
         raise ReleaseRefused("another release of this home is running: wait for it") from None
+    before = os.umask(0o077)
     try:
         yield
     finally:
+        os.umask(before)
         os.close(handle)
 
 

@@ -71,11 +71,19 @@ def polars_schema(table: Table) -> dict[str, pl.DataType | type[pl.DataType]]:
 
 
 def current(home: Home) -> Snapshot | None:
-    """The newest release, or None before the first. Follows the pointer once, so a reader stays on one release."""
+    """The newest release, or None before the first. Follows the pointer once, so a reader stays on one release.
+
+    Raises SnapshotDamaged when it points at anything but a folder beside it.
+    """
     pointer = home.publications / CURRENT
     if not pointer.is_symlink():
         return None
-    return Snapshot(home.publications / pointer.readlink())
+    target = pointer.readlink()
+    if target.parts != (target.name,) or (home.publications / target).is_symlink():
+        raise SnapshotDamaged(
+            "publications/current does not point at a folder beside it: point it at the newest release"
+        )
+    return Snapshot(home.publications / target)
 
 
 def verify(snapshot: Snapshot) -> None:

@@ -63,6 +63,20 @@ def test_nothing_that_is_read_uses_words_that_guidelines_advise_against(file: Pa
     assert not re.search(ADVISED_AGAINST, file.read_text(encoding="utf-8"), re.IGNORECASE)
 
 
+@page
+def test_every_test_named_exists(page: Path) -> None:
+    """A promise that says which test shows it must not outlive the test."""
+    for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text(encoding="utf-8")):
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file} has no {test}"
+
+
+def test_the_privacy_page_shows_each_channel_by_a_test() -> None:
+    text = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    rows = text.split("## Channels")[1].split("\n## ")[0].splitlines()[4:]
+    channels = [row for row in rows if row.startswith("|")]
+    assert len(channels) > 12 and [row for row in channels if "::test_" not in row] == []
+
+
 def test_the_analysts_page_names_every_published_table() -> None:
     text = (ROOT / "docs" / "analysts.md").read_text(encoding="utf-8")
     assert [t for t in TABLES if f"`{t}`" not in text] == []

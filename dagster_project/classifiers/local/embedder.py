@@ -86,6 +86,8 @@ class MiniLM:
 
     @cached_property
     def _session(self) -> Any:
+        # Official builds report to their maker unless told not to before they are loaded, whatever the caller says.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         path = packaged_file(*MODEL_FILE, MODEL_SHA256)
