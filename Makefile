@@ -29,7 +29,7 @@ test: install lint
 	@tests/support/install_chromium.sh
 	@tests/support/install_postgres.sh
 	@tests/support/install_llama.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: install
 	@$(BIN)/ruff check $(SOURCES)
@@ -48,7 +48,7 @@ bench: install
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 audit: install
-	@CONFIDE_AUDIT=long $(BIN)/python -m pytest tests/privacy tests/faults
+	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -n 2 --dist loadfile tests/privacy tests/faults
 
 lock: $(STAMP)
 	@$(BIN)/uv pip compile --quiet --all-extras --generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml -o requirements.lock

@@ -9,6 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 SKIPPED: list[str] = []
+AUDITED_ONLY = ["privacy/test_weakening_by_hand.py", "privacy/test_weakening_environment.py"]
+"""Many minutes of runs in homes of their own: `make audit` runs them."""
+
+collect_ignore = [] if os.environ.get("CONFIDE_AUDIT") else AUDITED_ONLY
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

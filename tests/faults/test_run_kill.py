@@ -41,7 +41,7 @@ def rows_without_times(home: Path) -> dict[str, list[tuple[object, ...]]]:
 def killed(home: Path, after_seconds: float) -> bool:
     """Start a run and kill it with its children; whether it was still running."""
     with subprocess.Popen(
-        [CONFIDE, "--home", str(home), "run"],
+        [CONFIDE, "--home", str(home), "run", "--from", DAYS[0], "--to", DAYS[-1]],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -62,7 +62,8 @@ def test_a_run_killed_at_random_points_ends_as_one_that_was_not(landed: Path, tm
     done(confide(undisturbed, "run"))
     whole = time.monotonic() - began
     rng = random.Random(SEED)
-    times_killed = sum(killed(disturbed, rng.uniform(0.1, 0.95) * whole) for _ in range(KILLS))
+    # The machine may be quicker than it was for the first run: some end by themselves.
+    times_killed = sum(killed(disturbed, rng.uniform(0.05, 0.8) * whole) for _ in range(KILLS))
     assert times_killed >= KILLS // 2, "too few runs were still alive to be killed"
     done(confide(disturbed, "run", "--from", DAYS[0], "--to", DAYS[-1]))
     here, there = labels(undisturbed), labels(disturbed)

@@ -374,16 +374,21 @@ def test_replies_that_have_come_are_kept_when_interrupted(
     """Ctrl-C must not throw away what was just paid."""
     monkeypatch.setattr(live, "GATHERED_SECONDS", 60.0)
     server.set(latency_seconds=0.2)
+    # A process that a shell has started in the background ignores interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         server.seen(partial(has_paid, 40))
         os.kill(os.getpid(), signal.SIGINT)
 
-    with ThreadPoolExecutor(1) as threads:
-        interrupted = threads.submit(interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            asker(ledger, at_once=8).answer_all(questions(), Items(ledger, 200))
-            interrupted.result()
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            interrupted = threads.submit(interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                asker(ledger, at_once=8).answer_all(questions(), Items(ledger, 200))
+                interrupted.result()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert 40 - 8 <= ledger.totals().requests < 100
     assert ledger.totals().in_flight == 0
 

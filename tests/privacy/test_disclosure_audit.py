@@ -31,8 +31,8 @@ from tests.support.candidates import WEEK
 from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, cells_of, random_talks
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
-TABLES_OF_SCREENING = 10_000 if LONG else 80
-TABLES_OF_PUSHBACK = 500 if LONG else 5
+TABLES_OF_SCREENING = 10_000 if LONG else 50
+TABLES_OF_PUSHBACK = 500 if LONG else 3
 RULES = Policy.resolve().rules
 Rows = dict[str, list[dict[str, Any]]]
 
