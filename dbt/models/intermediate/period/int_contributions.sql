@@ -20,7 +20,7 @@ sentiment as (
     select * from {{ ref("int_sentiment") }}
 ),
 
--- Written apart from the marts, which a test holds it against: each cell by name, keys joined with a slash.
+-- Written apart from the marts: each cell by name, keys joined with a slash.
 prevalence as (
     select
         period_key,
