@@ -29,7 +29,7 @@ test: install lint
 	@tests/support/install_chromium.sh
 	@tests/support/install_postgres.sh
 	@tests/support/install_llama.sh
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	@$(BIN)/ruff check $(SOURCES)

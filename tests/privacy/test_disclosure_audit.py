@@ -9,7 +9,6 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from itertools import combinations
 from typing import Any
 
 import pytest
@@ -24,41 +23,17 @@ from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import publishable, suppress
 from dagster_project.domain.periods import parse_period
 from dagster_project.domain.study import AFFECTIVE_TYPES
-from dagster_project.domain.tables import TABLES
 from dagster_project.policy.loader import Policy
 from tests.support.attack_oracle import Oracle, Shown
 from tests.support.candidates import WEEK
-from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, cells_of, random_talks
+from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, random_talks
+from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
 TABLES_OF_SCREENING = 10_000 if LONG else 50
 TABLES_OF_PUSHBACK = 500 if LONG else 3
 RULES = Policy.resolve().rules
 Rows = dict[str, list[dict[str, Any]]]
-
-SCREENS = [
-    Talk(1, WEEK.start, True),
-    Talk(1, WEEK.start, None, None),
-    Talk(1, WEEK.start, False, None),
-    *(Talk(1, WEEK.start, False, frozenset(types)) for n in range(7) for types in combinations(AFFECTIVE_TYPES, n)),
-]
-
-
-def named(table: str, keys: tuple[str, ...]) -> str:
-    """Cells that count the same share a name: all, affective."""
-    return keys[0] if table in ("prevalence", "funnel") else "/".join((table, *keys))
-
-
-OUTCOMES = [
-    frozenset(named(table, keys) for table, keys in cells_of(talk) if table in ("prevalence", "funnel"))
-    for talk in SCREENS
-]
-NESTED = [
-    (a, b)
-    for a in sorted(OUTCOMES[-1] | {"unknown", "content_creation"})
-    for b in sorted(OUTCOMES[-1])
-    if a != b and all(b in outcome for outcome in OUTCOMES if a in outcome)
-]
 
 
 def rules_of(draw: random.Random) -> Rules:
@@ -88,20 +63,6 @@ def habits_of(draw: random.Random) -> Habits:
         toned=0.0,
         topics=0,
     )
-
-
-def shown_cells(rows: Rows) -> tuple[dict[str, Shown], set[str]]:
-    """Published and withheld cells of screening, those of two tables once."""
-    shown: dict[str, Shown] = {}
-    withheld = set()
-    for table in ("prevalence", "funnel"):
-        for row in rows[table]:
-            name = named(table, tuple(row[key] for key in TABLES[table].keys))
-            if row["suppressed"]:
-                withheld.add(name)
-            else:
-                shown[name] = Shown(row["n_conversations"], row["n_users"], "all" if name != "all" else None)
-    return shown, withheld - set(shown)
 
 
 def attacked(rows: Rows, rules: Rules, bound: int) -> list[Any]:

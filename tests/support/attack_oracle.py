@@ -100,6 +100,43 @@ class Oracle:
         return out
 
 
+class WideOracle(Oracle):
+    """The same attack where the bound is too high for every kind of user: a weaker one, which still proves what it finds.
+
+    Conversations by outcome, and users by the cells that they are in at all; a user has one to `bound` conversations
+    in each cell that they are in. What it leaves out: how many conversations in which cells one user can have together.
+    """
+
+    def __init__(
+        self, outcomes: Sequence[frozenset[str]], bound: int, shown: Mapping[str, Shown], k: int, least: int, base: int
+    ) -> None:
+        self._counts = (self.conversations, self.users)
+        self._outcomes = outcomes
+        reached, newest = set(outcomes), set(outcomes)
+        for _ in range(bound - 1):
+            newest = {kind | outcome for kind in newest for outcome in outcomes} - reached
+            reached |= newest
+        self._unions = sorted(reached, key=sorted)
+        self._kinds = [*([o] for o in outcomes), *([u] for u in self._unions)]
+        self._rows, self._lows, self._highs = [], [], []
+        for name, cell in shown.items():
+            self._between(self.conversations(name), exact(cell.conversations, base, least))
+            self._between(self.users(name), exact(cell.users, base, k))
+            if cell.part_of is not None:
+                self._between(self.conversations(cell.part_of) - self.conversations(name), (k, 10**6))
+        for name in sorted(frozenset().union(*outcomes)):
+            self._between(self.conversations(name) - self.users(name), (0, 10**6))
+            self._between(bound * self.users(name) - self.conversations(name), (0, 10**6))
+
+    def conversations(self, name: str) -> np.ndarray:
+        """What each outcome adds to a cell's conversations."""
+        return np.array([name in o for o in self._outcomes] + [False] * len(self._unions), dtype=float)
+
+    def users(self, name: str) -> np.ndarray:
+        """What each kind of user adds to a cell's users."""
+        return np.array([False] * len(self._outcomes) + [name in u for u in self._unions], dtype=float)
+
+
 def exact(published: int, base: int, least: int) -> tuple[int, int]:
     """The counts that are published so, by trying them."""
     fits = [

@@ -7,7 +7,7 @@ declared relations do not lean on the declaration. Not here: rows of arbitrary s
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -93,11 +93,16 @@ def denominators_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
     return out
 
 
-def candidate_rows(talks: Sequence[Talk], periods: Iterable[Period], bound: int = 5) -> dict[str, list[Row]]:
+def candidate_rows(
+    talks: Sequence[Talk],
+    periods: Iterable[Period],
+    bound: int = 5,
+    choose: Callable[[Iterable[Talk], Period, int], list[Talk]] = counted,
+) -> dict[str, list[Row]]:
     """What the publish layer holds of a population: exact counts over the full grid of each table and period."""
     rows: dict[str, list[Row]] = {name: [] for name in TABLES}
     for period in periods:
-        chosen = counted(talks, period, bound)
+        chosen = choose(talks, period, bound)
         for name, own in _period_rows(chosen, period).items():
             rows[name] += own
     return rows

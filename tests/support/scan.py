@@ -4,7 +4,9 @@ Not here: planting (`worlds.py` and the tests).
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PRIVATE = ("landing", "private", "quarantine")
@@ -38,9 +40,18 @@ def values(path: Path) -> Iterator[str]:
         with closing(sqlite3.connect(path)) as database:
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 for row in database.execute(f'SELECT * FROM "{name}"'):
-                    yield from (value.hex() if isinstance(value, bytes) else str(value) for value in row)
+                    for value in row:
+                        yield from _of_bytes(value) if isinstance(value, bytes) else [str(value)]
     elif path.suffix == ".gz":
         yield gzip.decompress(path.read_bytes()).decode("utf-8", "replace")
+
+
+def _of_bytes(value: bytes) -> Iterator[str]:
+    """A blob as hex, and the text in it: Dagster keeps its snapshots compressed."""
+    yield value.hex()
+    with suppress(zlib.error):
+        value = zlib.decompress(value)
+    yield value.decode("utf-8", "replace")
 
 
 def found(files: Iterable[Path], canaries: Iterable[str]) -> list[str]:

@@ -24,11 +24,12 @@ import numpy as np
 
 from dagster_project.domain.disclosure.corrections import Earlier
 from dagster_project.domain.disclosure.editions import Edition, are_detailed, blocks
-from dagster_project.domain.disclosure.program import TINY, Array, Program, Told
+from dagster_project.domain.disclosure.program import TINY, Program, Told
 from dagster_project.domain.disclosure.quantities import Quantity, quantities_of, quantities_of_periods
 from dagster_project.domain.disclosure.readings import Variable
 from dagster_project.domain.disclosure.relations import standing_for
 from dagster_project.domain.disclosure.rollups import equal_counts, links, stretches
+from dagster_project.domain.disclosure.solver import Array
 
 ROUNDS = 12
 """Programs that look for populations clearing many counts at once, at most."""
@@ -151,9 +152,12 @@ class _Attack:
         return [self._quantities[i] for i in self._open() if i in self._open() and self._attack(int(i))]
 
     def _search(self) -> None:
-        """Look for populations that clear many quantities at once."""
+        """Look for populations that clear many quantities at once; whole ones of one edition only, as they cost more."""
         for signs in (np.where(self._is_withheld, 0.0, -1.0), np.where(self._is_withheld, 1.0, 0.0)):
-            self._see_whole(self._matrix.T @ signs)
+            if self._program.links:
+                self._see(self._real, self._program.largest(self._matrix.T @ signs).at)
+            else:
+                self._see_whole(self._matrix.T @ signs)
         draw = np.random.default_rng(0)
         for turn in range(ROUNDS):
             still = self._open()

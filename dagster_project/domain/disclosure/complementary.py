@@ -111,7 +111,7 @@ def _contradicting(editions: Sequence[Edition]) -> str:
     for edition in editions:
         for name in edition.rows:
             try:
-                Program({0: replace(edition, rows={name: edition.rows[name]})}).middle(0.0)
+                Program({0: replace(edition, rows={name: edition.rows[name]})}).check()
             except Contradiction:
                 return name
     return ", ".join(sorted({name for edition in editions for name in edition.rows if edition.published(name)}))

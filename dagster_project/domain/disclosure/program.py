@@ -7,18 +7,17 @@ a sum of counts can have in it, with the published facts that prove it. Not here
 Sources: Gusfield (1988), A graph theoretic approach to statistical data security, SIAM J. Comput. 17:552-571 (what
 follows from a table with withheld cells); Fischetti & Salazar-Gonzalez (2001), Solving the cell suppression problem on
 tabular data with linear constraints, Management Science 47:1008-1027 (the attacker's two programs, and proofs from
-their duals). Solver: HiGHS, through scipy.
+their duals).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Literal, overload
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dagster_project.domain.disclosure.editions import Edition, are_detailed, keys_of
 from dagster_project.domain.disclosure.readings import (
@@ -39,6 +38,7 @@ from dagster_project.domain.disclosure.relations import (
     screening_atoms,
     topic_relations,
 )
+from dagster_project.domain.disclosure.solver import Array, Infeasible, Optimum, Solver, System, whole
 from dagster_project.domain.tables import TABLES, TOPICS
 
 Form = tuple[tuple[tuple[int, Variable], float], ...]
@@ -47,10 +47,9 @@ Sum = tuple[tuple[Variable, float], ...]
 """A sum of counts of one edition."""
 Cell = tuple[int, str, tuple[str, ...]]
 """A published cell: number of its edition, table, keys."""
-Array = NDArray[np.float64]
 ATOMS = "atom"
 TINY = 1e-6
-NODES = 500
+NODES, GAP = 500, 0.001
 """Of the search for whole numbers: a clock would make equal inputs give different releases."""
 MANY = 10.0**7
 """No period has so many conversations; counts of which nothing was told stay under it."""
@@ -169,25 +168,56 @@ class Program:
         self._lows: dict[int, tuple[float, Told | None]] = {}
         self._highs: dict[int, tuple[float, Told | None]] = {}
         self._by_row: dict[int, Told] = {}
-        self._matrices: tuple[Any, Any] | None = None
         self._detailed = are_detailed(editions.values()) if detailed is None else detailed
         for number, edition in editions.items():
             self._add(number, edition)
         self.links = {self._most.add(form): form for form in links}
         if links:
-            slack = self._slack(-np.inf, 0.0)
-            for row in [row for row, own in slack.items() if own < -TINY]:
-                self._most.high[row] = 100 * MANY
-                del self.links[row]
+            self._drop_contradicting_links()
 
     def limit(self, form: Form, high: float) -> None:
-        """One more condition: the sum is at most `high`."""
+        """One more condition, before the first question: the sum is at most `high`."""
         self._most.add(form, high)
-        self._matrices = None
 
     def middle(self, room: float) -> Array:
         """A population that leaves every link as much room as it can, up to `room`."""
-        return self._slack(0.0, room, population=True)
+        return self._give_room(0.0, room)[: len(self.columns)]
+
+    def _drop_contradicting_links(self) -> None:
+        """Of links that cannot all hold, take out those whose breaking lets the others hold."""
+        room = self._give_room(-np.inf, 0.0)[len(self.columns) :]
+        broken = [row for row, own in zip(self.links, room, strict=True) if own < -TINY]
+        self._solver.relax(broken)
+        for row in broken:
+            self._most.high[row] = np.inf
+            del self.links[row]
+
+    def _give_room(self, least: float, most: float) -> Array:
+        """Counts, then room: what each link is kept within by, between `least` (below 0: broken) and `most`."""
+        width = len(self.columns)
+        rooms = np.arange(width, self._solver.width, dtype=np.int32)
+        self._solver.bound(rooms, least, most)
+        found = self._largest(np.concatenate([np.zeros(width), np.ones(len(rooms))]))
+        self._solver.bound(rooms, 0.0, 0.0)
+        return found.at
+
+    @cached_property
+    def _solver(self) -> Solver:
+        """Of all rows, with a column of room for each link, at 0 but while it is asked for."""
+        from scipy.sparse import csr_array, hstack
+
+        system, rows = self._system(), list(self.links)
+        room = csr_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=(len(system.low), len(rows)))
+        none = np.zeros(len(rows))
+        return Solver(
+            System(
+                hstack([system.matrix, room]),
+                system.low,
+                system.high,
+                np.concatenate([system.least, none]),
+                np.concatenate([system.most, none]),
+            )
+        )
 
     def _add(self, number: int, edition: Edition) -> None:
         bound = edition.max_conversations_per_user
@@ -217,75 +247,47 @@ class Program:
         if fact.high is not None:
             self._by_row[self._most.add(form, fact.high)] = told
 
-    @overload
-    def _slack(self, least: float, most: float) -> dict[int, float]: ...
-    @overload
-    def _slack(self, least: float, most: float, population: Literal[True]) -> Array: ...
-    def _slack(self, least: float, most: float, population: bool = False) -> dict[int, float] | Array:
-        """The most that all links together can be kept within by, each between `least` (below 0: broken) and `most`."""
-        from scipy.optimize import linprog
-        from scipy.sparse import csr_array, hstack
+    def _system(self) -> System:
+        """All rows over the counts: those of at most, then the exact ones."""
+        from scipy.sparse import vstack
 
-        rows, width = list(self.links), len(self.columns)
-        upper, exact = self._system()
-        own = csr_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=(len(self._most.high), len(rows)))
-        found = linprog(
-            np.concatenate([np.zeros(width), -np.ones(len(rows))]),
-            hstack([upper, own]),
-            self._most.high,
-            hstack([exact, csr_array((len(self._exact.high), len(rows)))]),
-            self._exact.high,
-            np.vstack([self._bounds(), np.tile([least, most], (len(rows), 1))]),
-            method="highs",
-        )
-        if found.status != 0:
-            raise Contradiction(found.message)
-        return found.x[:width] if population else dict(zip(rows, found.x[width:], strict=True))
-
-    def _bounds(self) -> Array:
-        bounds = np.column_stack([np.zeros(len(self.columns)), np.full(len(self.columns), MANY)])
+        width = len(self.columns)
+        most, exact = np.array(self._most.high), np.array(self._exact.high)
+        least, highest = np.zeros(width), np.full(width, MANY)
         for column, (low, _) in self._lows.items():
-            bounds[column, 0] = low
+            least[column] = low
         for column, (high, _) in self._highs.items():
-            bounds[column, 1] = high
-        return bounds
+            highest[column] = high
+        return System(
+            vstack([self._most.matrix(width), self._exact.matrix(width)]),
+            np.concatenate([np.full(len(most), -np.inf), exact]),
+            np.concatenate([most, exact]),
+            least,
+            highest,
+        )
 
-    def _system(self) -> tuple[Any, Any]:
-        if self._matrices is None:
-            width = len(self.columns)
-            self._matrices = self._most.matrix(width), self._exact.matrix(width)
-        return self._matrices
+    def _largest(self, sums: Array) -> Optimum:
+        try:
+            return self._solver.largest(sums)
+        except Infeasible as error:
+            raise Contradiction(str(error)) from None
+
+    def check(self) -> None:
+        """Raise Contradiction where no population could stand behind the rows."""
+        self._largest(np.zeros(self._solver.width))
 
     def largest(self, sums: Array) -> Extreme:
         """The largest value of a sum of counts, counts taken as real numbers. Raises Contradiction."""
-        from scipy.optimize import linprog
-
-        most, exact = self._system()
-        found = linprog(-sums, most, self._most.high, exact, self._exact.high, self._bounds(), method="highs")
-        if found.status != 0:
-            raise Contradiction(found.message)
-        proof = {told for row, told in self._by_row.items() if abs(found.ineqlin.marginals[row]) > TINY}
-        proof |= {t for c, (_, t) in self._lows.items() if t and abs(found.lower.marginals[c]) > TINY}
-        proof |= {t for c, (_, t) in self._highs.items() if t and abs(found.upper.marginals[c]) > TINY}
-        return Extreme(-float(found.fun), found.x, tuple(proof))
+        width = len(self.columns)
+        found = self._largest(np.concatenate([sums, np.zeros(self._solver.width - width)]))
+        proof = {told for row, told in self._by_row.items() if abs(found.of_rows[row]) > TINY}
+        proof |= {t for c, (_, t) in self._lows.items() if t and found.of_columns[c] > TINY}
+        proof |= {t for c, (_, t) in self._highs.items() if t and found.of_columns[c] < -TINY}
+        return Extreme(found.value, found.at[:width], tuple(proof))
 
     def whole(self, sums: Array) -> Array | None:
         """A population of whole numbers with as large a sum as a bounded search finds, or None. No clock decides."""
-        from scipy.optimize import Bounds, LinearConstraint, milp
-
-        most, exact = self._system()
-        bounds = self._bounds()
-        found = milp(
-            -sums,
-            integrality=np.ones(len(self.columns)),
-            bounds=Bounds(bounds[:, 0], bounds[:, 1]),
-            constraints=[
-                LinearConstraint(most, ub=np.array(self._most.high)),
-                LinearConstraint(exact, np.array(self._exact.high), np.array(self._exact.high)),
-            ],
-            options={"node_limit": NODES, "mip_rel_gap": 0.001},
-        )
-        return None if found.x is None else np.asarray(found.x)
+        return whole(self._system(), sums, NODES, GAP)
 
 
 def told_by(edition: Edition, number: int) -> list[Told]:
