@@ -16,8 +16,9 @@ suppression patterns in the same way (User's manual 3.5, section 2.10).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ SPARE = 2
 """A count is cleared in passing only with this much to spare, as the populations found need not be whole."""
 ROOM = 20.0
 """What links between periods are given in the population at which other periods are held."""
+NEAR = 2.0, 10.0, 50.0
+"""How far from the middle whole numbers are looked for, in turn."""
 HAIR = 1e-3
 """By which held links give way, so that the solver's own inaccuracy is no contradiction."""
 
@@ -85,30 +88,89 @@ def attack_together(block: Sequence[Edition], earlier: Sequence[Earlier] = ()) -
     quantities += [q for i, edition in editions.items() if edition.rows for q in quantities_of(i, edition, detailed)]
     middle = program.middle(ROOM)
     known = {variable: float(middle[column]) for variable, column in program.columns.items()}
+    held = _Held(program, editions, detailed, known)
     suspects = [q for q in quantities if q.edition in together]
-    for number, edition in editions.items():
+    for number in editions:
         own = [q for q in quantities if q.edition == number]
         if own and number not in together:
-            suspects += _Attack(_held(program, known, number, edition, detailed), own, known).suspects()
-    return _Attack(program, suspects).run() if suspects else []
+            suspects += _Attack(held.program([number]), own, known).suspects()
+    return _Attack(program, suspects, wholes=_Wholes(program, held, together)).run() if suspects else []
 
 
-def _held(
-    program: Program, known: Mapping[tuple[int, Variable], float], number: int, edition: Edition, detailed: bool
-) -> Program:
-    """The program of one edition, with what links it to others held at known values."""
-    alone = Program({number: edition}, detailed=detailed)
-    for form in program.links.values():
-        own = tuple((variable, value) for variable, value in form if variable[0] == number)
-        if own:
-            alone.limit(own, -sum(value * known[v] for v, value in form if v[0] != number) + HAIR)
-    return alone
+class _Held:
+    """Programs of some editions of many, with what links them to the others held at one population's counts."""
+
+    def __init__(
+        self,
+        program: Program,
+        editions: Mapping[int, Edition],
+        detailed: bool,
+        known: Mapping[tuple[int, Variable], float],
+    ) -> None:
+        self._all, self.editions, self._detailed, self.known = program, editions, detailed, known
+
+    def at(self, known: Mapping[tuple[int, Variable], float]) -> _Held:
+        """The same, held at other counts."""
+        return _Held(self._all, self.editions, self._detailed, known)
+
+    def program(self, numbers: Collection[int]) -> Program:
+        """Of the editions of these numbers."""
+        alone = Program({n: self.editions[n] for n in numbers}, detailed=self._detailed)
+        for form in self._all.links.values():
+            own = tuple((variable, value) for variable, value in form if variable[0] in numbers)
+            if own:
+                others = sum(value * self.known[v] for v, value in form if v[0] not in numbers)
+                alone.limit(own, HAIR - others)
+        return alone
+
+
+class _Wholes:
+    """Populations of whole numbers of many editions: one that is near the middle, and others by moving some of them.
+
+    A search in all editions for each quantity would take minutes. together: editions that have to be moved at once.
+    """
+
+    def __init__(self, program: Program, held: _Held, together: Collection[int]) -> None:
+        self._all, self._held, self._together = program, held, frozenset(together)
+        self._programs: dict[frozenset[int], Program] = {}
+
+    def largest(self, quantity: Quantity, sums: Array) -> Array | None:
+        """A population where a sum of counts of the quantity's editions is large, or None."""
+        if self._first is None:
+            return None
+        numbers = frozenset(number for (number, _), _ in quantity.form)
+        numbers |= self._together if numbers & self._together else frozenset()
+        if numbers not in self._programs:
+            self._programs[numbers] = self._first.program(numbers)
+        moved = self._programs[numbers]
+        columns = [self._all.columns[variable] for variable in moved.columns]
+        found = moved.whole(sums[columns])
+        if found is None:
+            return None
+        population = np.array([self._first.known[variable] for variable in self._all.columns])
+        population[columns] = np.round(found)
+        return population
+
+    @cached_property
+    def _first(self) -> _Held | None:
+        """The middle made whole, edition by edition, each beside the others as they are by then."""
+        known = dict(self._held.known)
+        alone = [frozenset({number}) for number in self._held.editions if number not in self._together]
+        for numbers in (*alone, *([self._together] if self._together else [])):
+            program = self._held.at(known).program(numbers)
+            around = np.array([known[variable] for variable in program.columns])
+            tried = (program.whole(np.zeros(len(around)), around, within) for within in NEAR)
+            found = next((population for population in tried if population is not None), None)
+            if found is None:
+                return None
+            known |= dict(zip(program.columns, np.round(found).tolist(), strict=True))
+        return self._held.at(known)
 
 
 class _Attack:
     """The search: the least and most seen of each quantity in populations of real and of whole numbers.
 
-    known: values of counts that are not the program's own.
+    known: values of counts that are not the program's own. wholes: where the program is of many editions.
     """
 
     def __init__(
@@ -116,10 +178,11 @@ class _Attack:
         program: Program,
         quantities: Sequence[Quantity],
         known: Mapping[tuple[int, Variable], float] | None = None,
+        wholes: _Wholes | None = None,
     ) -> None:
         from scipy.sparse import csr_array
 
-        self._program, self._quantities = program, quantities
+        self._program, self._quantities, self._wholes = program, quantities, wholes
         self._constant = np.zeros(len(quantities))
         rows, columns, values = list[int](), list[int](), list[float]()
         for i, quantity in enumerate(quantities):
@@ -152,12 +215,12 @@ class _Attack:
         return [self._quantities[i] for i in self._open() if i in self._open() and self._attack(int(i))]
 
     def _search(self) -> None:
-        """Look for populations that clear many quantities at once; whole ones of one edition only, as they cost more."""
+        """Look for populations that clear many quantities at once; whole ones of one edition alone."""
         for signs in (np.where(self._is_withheld, 0.0, -1.0), np.where(self._is_withheld, 1.0, 0.0)):
-            if self._program.links:
+            if self._wholes:
                 self._see(self._real, self._program.largest(self._matrix.T @ signs).at)
             else:
-                self._see_whole(self._matrix.T @ signs)
+                self._see_whole(self._program.whole(self._matrix.T @ signs))
         draw = np.random.default_rng(0)
         for turn in range(ROUNDS):
             still = self._open()
@@ -180,11 +243,13 @@ class _Attack:
         found = self._matrix @ population + self._constant
         seen[0], seen[1] = np.minimum(seen[0], found), np.maximum(seen[1], found)
 
-    def _see_whole(self, sums: Array) -> bool:
-        population = self._program.whole(sums)
+    def _see_whole(self, population: Array | None) -> bool:
         if population is not None:
             self._see(self._whole, np.round(population))
         return population is not None
+
+    def _whole_of(self, quantity: Quantity, sums: Array) -> Array | None:
+        return self._wholes.largest(quantity, sums) if self._wholes else self._program.whole(sums)
 
     def _attack(self, i: int) -> Violation | None:
         """Both ends of one quantity's interval: of real numbers, and where those do not decide, of whole numbers."""
@@ -200,7 +265,7 @@ class _Attack:
         if not quantity.is_broken(low, high):
             if i not in self._open():
                 return None
-            seen = [self._see_whole(side * sums) for side in (1, -1)]
+            seen = [self._see_whole(self._whole_of(quantity, side * sums)) for side in (1, -1)]
             if all(seen) and i not in self._open():
                 return None
         return Violation(quantity, frozenset({*top.proof, *bottom.proof}))

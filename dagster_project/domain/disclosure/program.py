@@ -13,11 +13,12 @@ their duals).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dagster_project.domain.disclosure.editions import Edition, are_detailed, keys_of
 from dagster_project.domain.disclosure.readings import (
@@ -181,43 +182,39 @@ class Program:
 
     def middle(self, room: float) -> Array:
         """A population that leaves every link as much room as it can, up to `room`."""
-        return self._give_room(0.0, room)[: len(self.columns)]
+        rooms = self._rooms()
+        self._largest(self._of_rooms())
+        found = self._bound(rooms, 0.0, room)
+        self._bound(rooms, 0.0, 0.0)
+        return found.at[: len(self.columns)]
 
     def _drop_contradicting_links(self) -> None:
         """Of links that cannot all hold, take out those whose breaking lets the others hold."""
-        room = self._give_room(-np.inf, 0.0)[len(self.columns) :]
+        room = self._largest(self._of_rooms()).at[len(self.columns) :]
         broken = [row for row, own in zip(self.links, room, strict=True) if own < -TINY]
         self._solver.relax(broken)
         for row in broken:
             self._most.high[row] = np.inf
             del self.links[row]
+        self._bound(self._rooms(), 0.0, 0.0)
 
-    def _give_room(self, least: float, most: float) -> Array:
-        """Counts, then room: what each link is kept within by, between `least` (below 0: broken) and `most`."""
-        width = len(self.columns)
-        rooms = np.arange(width, self._solver.width, dtype=np.int32)
-        self._solver.bound(rooms, least, most)
-        found = self._largest(np.concatenate([np.zeros(width), np.ones(len(rooms))]))
-        self._solver.bound(rooms, 0.0, 0.0)
-        return found.at
+    def _rooms(self) -> NDArray[np.int32]:
+        """The columns of room: what each link is kept within by; below 0, it is broken."""
+        return np.arange(len(self.columns), self._solver.width, dtype=np.int32)
+
+    def _of_rooms(self) -> Array:
+        return np.concatenate([np.zeros(len(self.columns)), np.ones(len(self._rooms()))])
 
     @cached_property
     def _solver(self) -> Solver:
-        """Of all rows, with a column of room for each link, at 0 but while it is asked for."""
+        """Of all rows, with a column of room for each link: at most 0 at first, later 0 but while it is asked for."""
         from scipy.sparse import csr_array, hstack
 
         system, rows = self._system(), list(self.links)
         room = csr_array((np.ones(len(rows)), (rows, range(len(rows)))), shape=(len(system.low), len(rows)))
         none = np.zeros(len(rows))
-        return Solver(
-            System(
-                hstack([system.matrix, room]),
-                system.low,
-                system.high,
-                np.concatenate([system.least, none]),
-                np.concatenate([system.most, none]),
-            )
-        )
+        least, most = np.concatenate([system.least, none - np.inf]), np.concatenate([system.most, none])
+        return Solver(System(hstack([system.matrix, room]), system.low, system.high, least, most))
 
     def _add(self, number: int, edition: Edition) -> None:
         bound = edition.max_conversations_per_user
@@ -272,6 +269,12 @@ class Program:
         except Infeasible as error:
             raise Contradiction(str(error)) from None
 
+    def _bound(self, columns: NDArray[np.int32], least: float, most: float) -> Optimum:
+        try:
+            return self._solver.bound(columns, least, most)
+        except Infeasible as error:
+            raise Contradiction(str(error)) from None
+
     def check(self) -> None:
         """Raise Contradiction where no population could stand behind the rows."""
         self._largest(np.zeros(self._solver.width))
@@ -285,9 +288,16 @@ class Program:
         proof |= {t for c, (_, t) in self._highs.items() if t and found.of_columns[c] < -TINY}
         return Extreme(found.value, found.at[:width], tuple(proof))
 
-    def whole(self, sums: Array) -> Array | None:
-        """A population of whole numbers with as large a sum as a bounded search finds, or None. No clock decides."""
-        return whole(self._system(), sums, NODES, GAP)
+    def whole(self, sums: Array, around: Array | None = None, within: float = np.inf) -> Array | None:
+        """A population of whole numbers with as large a sum as a bounded search finds, or None. No clock decides.
+
+        around, within: no count is to be farther than that from these counts.
+        """
+        system = self._system()
+        if around is not None:
+            least = np.maximum(system.least, np.floor(around) - within)
+            system = replace(system, least=least, most=np.minimum(system.most, np.ceil(around) + within))
+        return whole(system, sums, NODES, GAP)
 
 
 def told_by(edition: Edition, number: int) -> list[Told]:

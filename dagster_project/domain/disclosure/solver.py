@@ -4,7 +4,7 @@ Lives here: HiGHS through its own Python package; the attacker asks thousands of
 last answer the next takes few steps. Not here: what the rows mean (`program.py`).
 
 Source: Huangfu & Hall (2018), Parallelizing the dual revised simplex method, Mathematical Programming Computation
-10:119-142. From one objective to the next the last vertex stays feasible, so the primal method is used.
+10:119-142. From one objective to the next the last vertex stays feasible: a case for the primal method.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from highspy import Highs
 
 Array = NDArray[np.float64]
-PRIMAL = 4
-"""HiGHS's number of the primal simplex method."""
+DUAL, PRIMAL = 1, 4
+"""HiGHS's numbers of the simplex methods."""
 
 
 class Infeasible(Exception):
@@ -56,10 +56,14 @@ class Solver:
         self._solver = _loaded(system, np.zeros(self.width))
         self._has_vertex = False
 
-    def bound(self, columns: NDArray[np.int32], least: float, most: float) -> None:
-        """New bounds of some columns."""
+    def bound(self, columns: NDArray[np.int32], least: float, most: float) -> Optimum:
+        """New bounds of some columns, and the answer to the last question under them. Raises Infeasible.
+
+        The last vertex may break the new bounds, but its prices stay right: a case for the dual method.
+        """
         size = len(columns)
         self._solver.changeColsBounds(size, columns, np.full(size, least), np.full(size, most))
+        return self._answer(DUAL)
 
     def relax(self, rows: list[int]) -> None:
         """Take the upper limit from some rows."""
@@ -70,15 +74,17 @@ class Solver:
 
     def largest(self, sums: Array) -> Optimum:
         """Where a sum of columns is largest. Raises Infeasible."""
+        self._solver.changeColsCost(self.width, np.arange(self.width, dtype=np.int32), -sums)
+        return self._answer(PRIMAL if self._has_vertex else DUAL)
+
+    def _answer(self, method: int) -> Optimum:
         from highspy import HighsModelStatus
 
-        self._solver.changeColsCost(self.width, np.arange(self.width, dtype=np.int32), -sums)
+        self._solver.setOptionValue("simplex_strategy", method)
         self._solver.run()
         if self._solver.getModelStatus() != HighsModelStatus.kOptimal:
             raise Infeasible(self._solver.modelStatusToString(self._solver.getModelStatus()))
-        if not self._has_vertex:
-            self._has_vertex = True
-            self._solver.setOptionValue("simplex_strategy", PRIMAL)
+        self._has_vertex = True
         found = self._solver.getSolution()
         return Optimum(
             -self._solver.getInfo().objective_function_value,
