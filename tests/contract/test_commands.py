@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.homes import confide, done
-from tests.support.worlds import days_from, small_world, write_lines
+from tests.support.ready_home import DAYS, N_REFUSED, Ready, ready_home
 
-DAYS = days_from("2026-10-05", 7)
 COMMON = ["period_kind", "period_start", "period_end", "revision"]
 TABLES = {
     "prevalence": [
@@ -60,28 +59,19 @@ TABLES = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that went the whole path once: ingest, run, release, each with --json kept beside it."""
-    root = tmp_path_factory.mktemp("contract")
-    home = root / "home"
-    lines = write_lines(root / "logs.jsonl", small_world(DAYS, a_day=120, users=300))
-    with lines.open("a") as file:
-        file.write("not json\n")
-        file.write(lines.read_text().splitlines()[0] + "\n")
-    done(confide(home, "init"))
-    said = {
-        "ingest": done(confide(home, "ingest", lines, "--json")).json,
-        "run": done(confide(home, "run", "--json")).json,
-        "release": done(confide(home, "release", "2026-W41", "--json")).json,
-        "status": done(confide(home, "status", "--json")).json,
-    }
-    (root / "said.json").write_text(json.dumps(said))
-    return home
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
+    """A home that went the whole path once: ingest, run, release, what each said with --json kept."""
+    return ready_home(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def said(home: Path) -> dict[str, dict[str, object]]:
-    return json.loads((home.parent / "said.json").read_text())
+def home(ready: Ready) -> Path:
+    return ready.home
+
+
+@pytest.fixture(scope="module")
+def said(ready: Ready) -> dict[str, dict[str, object]]:
+    return ready.said
 
 
 def test_json_keys_of_every_command(said: dict[str, dict[str, object]]) -> None:
@@ -91,12 +81,18 @@ def test_json_keys_of_every_command(said: dict[str, dict[str, object]]) -> None:
     assert {"days", "labels", "usd", "releases", "open_batches"} <= said["status"].keys()
 
 
-def test_counts_say_what_happened(said: dict[str, dict[str, object]]) -> None:
-    assert said["ingest"]["accepted"] == 840
+def test_counts_say_what_happened(ready: Ready, said: dict[str, dict[str, object]]) -> None:
+    n = len(ready.rows) - N_REFUSED
+    assert said["ingest"]["accepted"] == n
     assert said["ingest"]["duplicates"] == 1
-    assert said["ingest"]["quarantined"] == {"invalid_json": 1}
+    assert said["ingest"]["quarantined"] == {
+        "invalid_json": 1,
+        "missing_time": 1,
+        "unknown_role": 1,
+        "unreadable_time": 1,
+    }
     assert said["ingest"]["days"] == DAYS
-    assert said["run"]["conversations"] == 840
+    assert said["run"]["conversations"] == n
     assert said["run"]["requests"] == 0 and said["run"]["usd"] == 0
     assert said["release"]["periods"] == ["2026-W41"]
 

@@ -10,21 +10,14 @@ import pytest
 from dagster_project.home import Home
 from dagster_project.storage.published import current
 from tests.support.homes import confide, done
-from tests.support.worlds import conversation, days_from, small_world, write_lines
-
-DAYS = days_from("2026-10-05", 3)
-WEEK = "2026-W41"
+from tests.support.ready_home import DAYS, ready_home
+from tests.support.ready_home import RELEASED as WEEK
+from tests.support.worlds import conversation, write_lines
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("correction")
-    home = root / "home"
-    done(confide(home, "init"))
-    done(confide(home, "ingest", write_lines(root / "world.jsonl", small_world(DAYS, a_day=140, users=330))))
-    done(confide(home, "run"))
-    done(confide(home, "release", WEEK))
-    return home
+    return ready_home(tmp_path_factory).home
 
 
 def stories(root: Path, first: int, users: int) -> Path:

@@ -1,7 +1,6 @@
 """A person erased from a home that really ran: gone from every store, and the home goes on as before."""
 
 import hashlib
-import random
 from pathlib import Path
 
 import pytest
@@ -15,36 +14,13 @@ from dagster_project.workspace import Workspace
 from tests.support.erasable import exported, versions
 from tests.support.erased_person import hits
 from tests.support.homes import confide, done, warehouse_rows
+from tests.support.ready_home import DAYS, HERS, N_REFUSED, ONE, PERSON, WORDS, ready_home, world
 from tests.support.scan import found
-from tests.support.worlds import conversation, days_from, small_world, write_lines
-
-DAYS = days_from("2026-10-05", 14)
-PERSON, WORDS, ONE = "person-Erzsebet-77", "Vellamine keeps me awake", "talk-Quixley-9"
-HERS = [f"talk-of-Erzsebet-{i}" for i in range(4)]
-
-
-def world() -> list[dict[str, object]]:
-    """Two weeks of talk; one person says what nobody else says, on four days, and somebody else in one conversation."""
-    rng = random.Random(3)
-    rows = [dict(row) for row in small_world(DAYS, a_day=30, users=260)]
-    for i, day in enumerate((DAYS[0], DAYS[3], DAYS[3], DAYS[9])):
-        row = conversation(rng, 0, day, PERSON, "counseling", 6) | {"conversation_id": HERS[i]}
-        row["messages"][0]["content"] += f" because {WORDS}"
-        rows.append(row)
-    one = conversation(rng, 71_000, DAYS[4], "u1", "coaching", 3) | {"conversation_id": ONE}
-    one["messages"][0]["content"] += " in Tarkowin by the sea"
-    refused = conversation(rng, 72_000, DAYS[4], PERSON, "fact", 1) | {"started_at": None}
-    return [*rows, one, refused]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("erased")
-    done(confide(root / "home", "init"))
-    done(confide(root / "home", "ingest", write_lines(root / "logs.jsonl", world())))
-    done(confide(root / "home", "run"))
-    done(confide(root / "home", "release", "2026-W41"))
-    return root / "home"
+    return ready_home(tmp_path_factory).home
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -89,7 +65,8 @@ def test_a_person_erased_is_gone_and_stays_gone_while_the_home_goes_on(home: Pat
     assert {n: rows for n, rows in warehouse_rows(home).items() if n in DAILY} == built
     assert hits(Home(home), wanted) == []
 
-    again = done(confide(home, "ingest", exported(world()[:-1], tmp_path / "old.parquet"), "--json")).json
+    plain = [row for row in world()[:-N_REFUSED] if all(isinstance(m["content"], str) for m in row["messages"])]
+    again = done(confide(home, "ingest", exported(plain, tmp_path / "old.parquet"), "--json")).json
     assert (again["erased"], again["accepted"], again["days"]) == (5, 0, [])
     assert done(confide(home, "release", "2026-W42", "--json")).json["periods"] == ["2026-W42"]
     assert hits(Home(home), wanted) == []

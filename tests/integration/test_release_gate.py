@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ def home(tmp_path: Path) -> Home:
 
 
 def frames(sizes: Any = plain, policy: Policy = POLICY) -> dict[str, pl.DataFrame]:
+    return dict(_plain()) if sizes is plain and policy is POLICY else _frames(sizes, policy)
+
+
+@cache
+def _plain() -> dict[str, pl.DataFrame]:
+    return _frames(plain, POLICY)
+
+
+def _frames(sizes: Any, policy: Policy) -> dict[str, pl.DataFrame]:
     rows = suppressed_rows(candidates(WEEK, sizes=sizes), metadata(WEEK), policy)
     return {name: published_frame(name, rows[name], metadata(WEEK)) for name in TABLES}
 
@@ -39,7 +49,7 @@ def test_what_the_suppressor_lets_through_passes_the_gate(profile: str) -> None:
     gate(frames(policy=policy), policy)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_worlds_pass_the_gate_after_suppression(seed: int) -> None:
     """Prevents suppressor and gate, written apart, from disagreeing on some row."""
     policy = Policy.resolve("default", {"min_users": 12, "min_conversations": 17})
