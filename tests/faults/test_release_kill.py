@@ -93,9 +93,9 @@ def same(one: Tables, other: Tables) -> bool:
 
 def run(home: Home, scenario: str, point: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.support.killed_release", str(home.root), scenario, point]
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, capture_output=True, text=True
-    )
+    # One order of sets: else a line that was drawn may be one more than a process executes.
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    return subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True, text=True)
 
 
 def killed(home: Home, scenario: str, point: str) -> None:

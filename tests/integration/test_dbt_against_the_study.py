@@ -18,6 +18,7 @@ from dagster_project.domain.estimation.wilson import clustered_wilson_interval, 
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
+from dagster_project.storage.contributions import contributions_of
 from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
 from tests.support import study_reference
 from tests.support.dbt_runs import build_days, build_periods, run_dbt
@@ -92,6 +93,23 @@ def test_every_cell_is_the_references(home: Home, name: str, period: Period) -> 
                 assert got[key][column] == pytest.approx(value, abs=1e-9), (name, key, column)
         assert (got[key]["period_start"], got[key]["period_end"]) == (period.start, period.end)
         assert (got[key]["period_key"], got[key]["period_kind"]) == (period.key, "week")
+
+
+@pytest.mark.parametrize("period", PERIODS, ids=lambda p: p.key)
+def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> None:
+    """Prevents a correction from being judged by other people than those whom its cells count."""
+    kept = contributions_of(home, period).group_by("table_name", "cell")
+    counted = {
+        (row["table_name"], row["cell"]): (row["conversation_key"], row["user_key"])
+        for row in kept.agg(pl.col("conversation_key", "user_key").n_unique()).to_dicts()
+    }
+    expected: dict[tuple[str, str], tuple[object, object]] = {}
+    for name in set(KEYS) - {"topics"}:
+        for key, row in rows_of(home, name, period).items():
+            expected[name, "/".join(key)] = row["n_conversations"], row["n_users"]
+            if name == "pushback":
+                expected["of_pushback", key[0]] = row["of_conversations"], row["of_users"]
+    assert counted == {cell: numbers for cell, numbers in expected.items() if numbers != (0, 0)}
 
 
 def test_the_world_visits_every_rule(home: Home) -> None:

@@ -29,6 +29,7 @@ NEXT, THIRD = parse_period("2026-W42"), parse_period("2026-W43")
 SCENARIOS: dict[str, tuple[Period, int]] = {"first": (WEEK, 0), "second": (NEXT, 0), "correction": (WEEK, 1)}
 """What each publishes: a period and its revision. All but the first come after the first."""
 WRITING = ("publication.py", "release_ledger.py", "contributions.py", "files.py")
+STORAGE = Path(release_module.__file__).parent / "storage"
 ALL_LINES = 0
 Step = Callable[[str], None]
 
@@ -84,7 +85,8 @@ class Lines:
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> "Lines | None":
         if event == "call":
-            return self if Path(frame.f_code.co_filename).name in WRITING else None
+            file = Path(frame.f_code.co_filename)
+            return self if file.parent == STORAGE and file.name in WRITING else None
         if event == "line":
             self.seen += 1
             if self.seen == self._fatal:
