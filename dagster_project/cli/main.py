@@ -281,7 +281,7 @@ def ui(
 
         workspace = workspace_of(context, home)
         with instance_of(workspace.home):
-            """Refuses one that would send telemetry, or keep what steps print."""
+            pass  # opened to be refused where it would send telemetry, or keep what steps print
         environment = {
             **os.environ,
             "CONFIDE_HOME": str(workspace.home.root),
