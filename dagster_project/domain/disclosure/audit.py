@@ -16,7 +16,7 @@ suppression patterns in the same way (User's manual 3.5, section 2.10).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -132,6 +132,8 @@ class _Wholes:
 
     def __init__(self, program: Program, held: _Held, together: Collection[int]) -> None:
         self._all, self._held, self._together = program, held, frozenset(together)
+        # Stretches give way: nothing was published of them.
+        self._unpublished = frozenset(number for number, edition in held.editions.items() if not edition.rows)
         self._programs: dict[frozenset[int], Program] = {}
 
     def largest(self, quantity: Quantity, sums: Array) -> Array | None:
@@ -140,6 +142,7 @@ class _Wholes:
             return None
         numbers = frozenset(number for (number, _), _ in quantity.form)
         numbers |= self._together if numbers & self._together else frozenset()
+        numbers |= self._unpublished
         if numbers not in self._programs:
             self._programs[numbers] = self._first.program(numbers)
         moved = self._programs[numbers]
@@ -243,13 +246,15 @@ class _Attack:
         found = self._matrix @ population + self._constant
         seen[0], seen[1] = np.minimum(seen[0], found), np.maximum(seen[1], found)
 
-    def _see_whole(self, population: Array | None) -> bool:
+    def _see_whole(self, population: Array | None) -> None:
         if population is not None:
             self._see(self._whole, np.round(population))
-        return population is not None
 
-    def _whole_of(self, quantity: Quantity, sums: Array) -> Array | None:
-        return self._wholes.largest(quantity, sums) if self._wholes else self._program.whole(sums)
+    def _populations(self, quantity: Quantity, sums: Array) -> Iterator[Array | None]:
+        """Populations of whole numbers where a quantity is large, and small; the quickly found ones first."""
+        if self._wholes:
+            yield from (self._wholes.largest(quantity, side * sums) for side in (1, -1))
+        yield from (self._program.whole(side * sums) for side in (1, -1))
 
     def _attack(self, i: int) -> Violation | None:
         """Both ends of one quantity's interval: of real numbers, and where those do not decide, of whole numbers."""
@@ -265,7 +270,8 @@ class _Attack:
         if not quantity.is_broken(low, high):
             if i not in self._open():
                 return None
-            seen = [self._see_whole(self._whole_of(quantity, side * sums)) for side in (1, -1)]
-            if all(seen) and i not in self._open():
-                return None
+            for population in self._populations(quantity, sums):
+                self._see_whole(population)
+                if i not in self._open():
+                    return None
         return Violation(quantity, frozenset({*top.proof, *bottom.proof}))
