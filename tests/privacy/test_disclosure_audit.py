@@ -30,8 +30,8 @@ from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, rand
 from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
-TABLES_OF_SCREENING = 10_000 if LONG else 50
-TABLES_OF_PUSHBACK = 500 if LONG else 3
+TABLES_OF_SCREENING = 10_000 if LONG else 25
+TABLES_OF_PUSHBACK = 500 if LONG else 1
 RULES = Policy.resolve().rules
 Rows = dict[str, list[dict[str, Any]]]
 
