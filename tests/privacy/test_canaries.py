@@ -52,9 +52,9 @@ def poison(file: Path, column: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "column", "group"),
     [
-        ("landing/day=2026-10-07/*.parquet", "started_at", "ingestion"),
         ("private/lake/messages/day=2026-10-07/data.parquet", "content", "classification"),
         ("private/lake/conversations/day=2026-10-07/data.parquet", "n_human_messages", "warehouse"),
+        ("private/lake/screen_labels/day=2026-10-07/data.parquet", "status", "warehouse"),
     ],
 )
 def test_an_error_in_any_step_tells_no_canary(home: Path, tmp_path: Path, broken: str, column: str, group: str) -> None:
@@ -66,6 +66,18 @@ def test_an_error_in_any_step_tells_no_canary(home: Path, tmp_path: Path, broken
     told = tmp_path / "said.txt"
     told.write_text(run_group(Home(copy), "daily", group, DAYS[2]))
     assert told.read_text(), "the step did not stumble"
+    assert found([*outside_private(copy), told], CANARIES) == []
+
+
+def test_a_command_that_fails_tells_no_canary(home: Path, tmp_path: Path) -> None:
+    copy = damaged(home, tmp_path)
+    for file in copy.glob("landing/day=2026-10-07/*.parquet"):
+        poison(file, "started_at")
+    said = confide(copy, "run", "--from", DAYS[2], "--to", DAYS[2])
+    told = tmp_path / "said.txt"
+    told.write_text(said.out + said.err)
+    assert said.code == 1, "the command did not stumble"
+    assert "Traceback" not in said.err
     assert found([*outside_private(copy), told], CANARIES) == []
 
 

@@ -4,7 +4,6 @@ Lives here: judging a home from outside, with the world's truth at hand. Not her
 attacks (`dagster_project/domain/disclosure/audit.py`, `attack_oracle.py`), playing (`audit_homes.py`).
 """
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +26,7 @@ from dagster_project.workspace import Workspace
 from tests.support.attack_oracle import Oracle, WideOracle
 from tests.support.audit_homes import Played
 from tests.support.audit_worlds import FIRST, Group
-from tests.support.populations import Talk, candidate_rows
+from tests.support.populations import candidate_rows, counted
 from tests.support.scan import found, outside_private
 from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
@@ -145,22 +144,11 @@ def _truths(played: Played) -> tuple[Truth, Truth]:
     keys = {name: key_of(name) for name in played.world.truth}
     late = {row["conversation_id"] for row in (*played.world.few, *played.world.late)}
 
-    def counted(talks: Iterable[Talk], period: Period, bound: int) -> list[Talk]:
-        by_user: dict[int, list[Talk]] = defaultdict(list)
-        for talk in talks:
-            if period.start <= talk.day < period.end:
-                by_user[talk.user].append(talk)
-        return [
-            talk
-            for own in by_user.values()
-            for talk in sorted(own, key=lambda t: hashlib.md5(f"{period.key}{keys[t.name]}".encode()).hexdigest())[
-                :bound
-            ]
-        ]
+    in_order = partial(counted, named=lambda talk: keys[talk.name])
 
     def rows(bound: int, period: Period, with_late: bool) -> Exact:
         talks = [t for name, t in played.world.truth.items() if with_late or name not in late]
-        return candidate_rows(talks, [period], bound, counted)
+        return candidate_rows(talks, [period], bound, in_order)
 
     bound = published_editions(current(Home(played.home)))[0].max_conversations_per_user
     return partial(rows, bound), partial(rows, 10**9)

@@ -41,8 +41,12 @@ class Talk:
         return self.types if self.creation is False and self.types else frozenset()
 
 
-def counted(talks: Iterable[Talk], period: Period, bound: int) -> list[Talk]:
-    """At most so many of each user in the period, in an order that looks at no label."""
+def _name(talk: Talk) -> str:
+    return f"{talk.user}/{talk.name}"
+
+
+def counted(talks: Iterable[Talk], period: Period, bound: int, named: Callable[[Talk], str] = _name) -> list[Talk]:
+    """At most so many of each user in the period, in an order that looks at no label, only at what it is named."""
     by_user: dict[int, list[Talk]] = defaultdict(list)
     for talk in talks:
         if period.start <= talk.day < period.end:
@@ -50,7 +54,7 @@ def counted(talks: Iterable[Talk], period: Period, bound: int) -> list[Talk]:
     return [
         talk
         for own in by_user.values()
-        for talk in sorted(own, key=lambda t: hashlib.md5(f"{period.key}{t.user}/{t.name}".encode()).digest())[:bound]
+        for talk in sorted(own, key=lambda t: hashlib.md5(f"{period.key}{named(t)}".encode()).digest())[:bound]
     ]
 
 
