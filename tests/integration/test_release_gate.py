@@ -49,7 +49,7 @@ def test_what_the_suppressor_lets_through_passes_the_gate(profile: str) -> None:
     gate(frames(policy=policy), policy)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_random_worlds_pass_the_gate_after_suppression(seed: int) -> None:
     """Prevents suppressor and gate, written apart, from disagreeing on some row."""
     policy = Policy.resolve("default", {"min_users": 12, "min_conversations": 17})
