@@ -13,7 +13,7 @@ from dagster_project.report import words
 from dagster_project.report.sheet import Sheet
 
 WIDE, NARROW = 720.0, 320.0
-LABELS = 208.0  # width of the label column of a wide chart
+LABELS = 236.0  # width of the label column of a wide chart: the longest label in a wide font (DejaVu Sans)
 NUMBERS = 148.0  # width of the column of numbers
 
 
@@ -79,7 +79,7 @@ def _around(top: float) -> tuple[float, ...]:
 def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     """Shares as bars from zero with a dot and an interval."""
     top = axis_top([v for row in rows for v in (row.value, row.high)])
-    step, head = (50.0, 22.0) if narrow else (36.0, 6.0)
+    step, head = (66.0, 38.0) if narrow else (36.0, 6.0)
     height = _height(rows, head, step, narrow)
     sheet = Sheet(NARROW if narrow else WIDE, height)
     left, right = (2.0, NARROW - 12) if narrow else (LABELS, WIDE - NUMBERS - 12)
@@ -110,7 +110,7 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
 def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     """Changes around zero with their intervals."""
     top = axis_top([abs(v) for row in rows for v in (row.value, row.low, row.high) if v is not None], 0.05)
-    step, head = (50.0, 22.0) if narrow else (36.0, 6.0)
+    step, head = (66.0, 38.0) if narrow else (36.0, 6.0)
     height = _height(rows, head, step, narrow)
     sheet = Sheet(NARROW if narrow else WIDE, height)
     left, right = (14.0, NARROW - 14) if narrow else (LABELS + 14, WIDE - NUMBERS - 26)
@@ -147,10 +147,15 @@ def _height(rows: Sequence[object], head: float, step: float, narrow: bool) -> f
 def _names_and_numbers(
     sheet: Sheet, row: Estimate, y: float, narrow: bool, value: str, interval: str, room: float
 ) -> None:
-    """The label and the number of one row: beside the plot when wide, above it when narrow."""
+    """The label and the number of one row: beside the plot when wide, above it, a line each, when narrow."""
     weight = 600 if row.strong else 400
     base = y - 15 if narrow else y + 4.5
-    sheet.text(0, base, row.label, size=13.5, weight=weight)
+    sheet.text(0, base - (17 if narrow else 0), row.label, size=13.5, weight=weight)
+    if narrow and row.value is not None:
+        sheet.text(0, base, value, size=13.5, weight=600)
+        if row.low is not None:
+            sheet.text(sheet.width, base, interval, size=12, colour="muted", align="right")
+        return
     if row.value is None:
         sheet.text(sheet.width, base, words.WITHHELD, size=12.5, colour="muted", align="right", italic=True)
     elif row.low is None:
@@ -200,16 +205,20 @@ def topics(rows: Sequence[Topic], top: float) -> Sheet:
 def cells(
     columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]], *, narrow: bool, strong: int = 0
 ) -> Sheet:
-    """Shares in a grid: a number over a small bar in each cell. strong: how many first rows are set bold."""
+    """Shares in a grid: a number over a small bar in each cell. strong: how many first rows are set bold.
+
+    On a phone every second heading stands a line lower: beside one another they would touch in a wide font.
+    """
     top = axis_top([v for _, values in rows for v in values])
-    step, head = (62.0, 44.0) if narrow else (46.0, 30.0)
+    step, head = (62.0, 57.0) if narrow else (46.0, 30.0)
     height = head + step * len(rows)
     sheet = Sheet(NARROW if narrow else WIDE, height)
     left = 0.0 if narrow else LABELS
     gap = 8.0 if narrow else 14.0
     width = (sheet.width - left + gap) / len(columns)
     for j, column in enumerate(columns):
-        sheet.text(left + j * width, 12, column, size=11 if narrow else 12.5, colour="muted")
+        base = 25 if narrow and j % 2 else 12
+        sheet.text(left + j * width, base, column, size=11 if narrow else 12.5, colour="muted")
     for i, (name, values) in enumerate(rows):
         y = head + step * i
         sheet.rule((0, y - (24 if narrow else 11)), (sheet.width, y - (24 if narrow else 11)), "grid")
