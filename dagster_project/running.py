@@ -33,6 +33,7 @@ from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
 from dagster_project.release import refuse_reasons
 from dagster_project.sensors import range_tags
 from dagster_project.storage.closed_days import why_closed
+from dagster_project.storage.dagster_history import history_ref
 from dagster_project.storage.in_use import WAIT_SECONDS
 from dagster_project.storage.tombstones import Tombstones
 from dagster_project.workspace import Workspace
@@ -72,7 +73,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> None:
 @contextlib.contextmanager
 def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     """The home's Dagster instance, the one that `confide ui` shows. Raises UnsafeInstance."""
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with dg.DagsterInstance.from_ref(history_ref(home)) as instance:
         require_quiet(instance)
         yield instance
 
