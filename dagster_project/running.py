@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,12 @@ class Runner:
             from dagster_project.erasing.erasure import carry_out_pending
 
             carry_out_pending(workspace, WAIT_SECONDS)
-        self._definitions = build_definitions(workspace.home.root, {"progress": progress})
+        self._progress = progress
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        """Made where there is something to run: it takes seconds."""
+        return build_definitions(self.workspace.home.root, {"progress": self._progress})
 
     def run_days(self, days: Sequence[date]) -> Outcome:
         """Ingest, label and build some days. Raises RunFailed."""
