@@ -30,9 +30,8 @@ class DbtProjectError(ConfideError):
     """The dbt project cannot be parsed."""
 
 
-def dbt_executable() -> str:
-    """The dbt of this very environment, whatever PATH says."""
-    return str(Path(sys.executable).parent / "dbt")
+DBT = [sys.executable, "-P", "-m", "dagster_project.dbt_process"]
+"""The dbt of this very environment, whatever PATH says."""
 
 
 def target(home: Home) -> Path:
@@ -67,7 +66,7 @@ def manifest_path(home: Home) -> Path:
     if manifest.exists() and mark.exists() and mark.read_text() == digest:
         return manifest
     done = subprocess.run(
-        [dbt_executable(), "--quiet", "parse"],
+        [*DBT, "--quiet", "parse"],
         capture_output=True,
         text=True,
         check=False,
@@ -98,4 +97,9 @@ def dbt_resource() -> "DbtCliResource":
         def _initialize_dbt_core_adapter(self, args: "Sequence[str]") -> None:  # type: ignore[override]
             return None
 
-    return InstalledDbt(project_dir=str(DBT_PROJECT), profiles_dir=str(DBT_PROJECT), dbt_executable=dbt_executable())
+    return InstalledDbt(
+        project_dir=str(DBT_PROJECT),
+        profiles_dir=str(DBT_PROJECT),
+        dbt_executable=DBT[0],
+        global_config_flags=DBT[1:],
+    )

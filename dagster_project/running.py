@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
 from dagster_project.release import refuse_reasons
 from dagster_project.sensors import range_tags
 from dagster_project.storage.closed_days import why_closed
+from dagster_project.storage.dagster_history import history_ref
 from dagster_project.storage.in_use import WAIT_SECONDS
 from dagster_project.storage.tombstones import Tombstones
 from dagster_project.workspace import Workspace
@@ -72,7 +74,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> None:
 @contextlib.contextmanager
 def instance_of(home: Home) -> Iterator[dg.DagsterInstance]:
     """The home's Dagster instance, the one that `confide ui` shows. Raises UnsafeInstance."""
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with dg.DagsterInstance.from_ref(history_ref(home)) as instance:
         require_quiet(instance)
         yield instance
 
@@ -87,7 +89,12 @@ class Runner:
             from dagster_project.erasing.erasure import carry_out_pending
 
             carry_out_pending(workspace, WAIT_SECONDS)
-        self._definitions = build_definitions(workspace.home.root, {"progress": progress})
+        self._progress = progress
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        """Made where there is something to run: it takes seconds."""
+        return build_definitions(self.workspace.home.root, {"progress": self._progress})
 
     def run_days(self, days: Sequence[date]) -> Outcome:
         """Ingest, label and build some days. Raises RunFailed."""

@@ -4,15 +4,31 @@ Not here: fixtures of one tier; builders (`tests/support`).
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+from tests.support.homes import PARSED
 
 SKIPPED: list[str] = []
 AUDITED_ONLY = ["privacy/test_weakening_by_hand.py", "privacy/test_weakening_environment.py"]
 """Many minutes of runs in homes of their own: `make audit` runs them."""
 
 collect_ignore = [] if os.environ.get("CONFIDE_AUDIT") else AUDITED_ONLY
+
+
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+"""How long an example takes is the machine's affair: one that is busy with other tests is no failure."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if PARSED not in os.environ:
+        os.environ[PARSED] = tempfile.mkdtemp(prefix="parsed-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(PARSED)))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

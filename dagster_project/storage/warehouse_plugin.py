@@ -1,4 +1,4 @@
-"""What dbt-duckdb loads (see `dbt/profiles.yml`): our SQL functions and private settings on dbt's connection.
+"""What dbt-duckdb loads (see `dbt/profiles.yml`): the home's warehouse, our SQL functions and private settings.
 
 Not here: what they are (`warehouse.py`, `warehouse_functions.py`). Only dbt imports this module.
 """
@@ -17,9 +17,12 @@ class Plugin(BasePlugin):
     """The plugin; dbt-duckdb finds it by this name."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        self._home = Home(Path(plugin_config["home"]))
+        self._home = Home(Path(os.environ["CONFIDE_HOME"]))
         # DuckDB makes its files 0644; this process makes nothing that others may read.
         os.umask(0o077)
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        creds.path = str(self._home.warehouse)
 
     def configure_connection(self, conn: Any) -> None:
         configure_connection(conn, self._home)

@@ -17,6 +17,7 @@ from dagster_project.sensors import range_tags
 from dagster_project.setting_up import create_home
 from dagster_project.state import status_of
 from dagster_project.workspace import Workspace
+from tests.support.homes import with_parsed_project
 from tests.support.messages_server import MessagesServer, messages_server
 from tests.support.worlds import days_from, small_world, write_lines
 
@@ -60,6 +61,7 @@ def new_home(folder: Path) -> Home:
     home = Home(folder / "home")
     folder.mkdir(exist_ok=True)
     create_home(home)
+    with_parsed_project(home)
     ingest(home, [write_lines(folder / "world.jsonl", small_world(DAYS, a_day=A_DAY, users=60))])
     return home
 

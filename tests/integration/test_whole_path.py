@@ -37,14 +37,6 @@ def digests(home: Path) -> dict[str, str]:
     return {str(p.relative_to(lake)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def test_running_the_same_days_again_asks_nothing_and_changes_no_byte(home: Path) -> None:
-    before, warehouse = digests(home), warehouse_rows(home)
-    said = done(confide(home, "run", "--from", DAYS[0], "--to", DAYS[-1], "--json")).json
-    assert len(said["days"]) == len(DAYS)
-    assert digests(home) == before
-    assert warehouse_rows(home) == warehouse
-
-
 def test_late_and_grown_conversations_make_exactly_their_days_stale(home: Path, tmp_path: Path, logs: Path) -> None:
     import json
     import random
@@ -64,15 +56,19 @@ def test_late_and_grown_conversations_make_exactly_their_days_stale(home: Path, 
     assert {name.split("day=")[1][:10] for name in changed} == set(said["days"])
 
 
-def test_a_reader_that_holds_the_current_release_open_is_undisturbed(home: Path) -> None:
+def test_the_same_days_again_ask_nothing_and_change_no_byte_and_no_reader_is_disturbed(home: Path) -> None:
     import duckdb
 
     done(confide(home, "run"))
     done(confide(home, "release", COUNTED))
     current = home / "publications" / "current" / "confide.duckdb"
+    lake, warehouse = digests(home), warehouse_rows(home)
     with duckdb.connect(str(current), read_only=True) as reader:
         before = reader.execute("select * from prevalence order by all").fetchall()
-        done(confide(home, "run", "--from", DAYS[0], "--to", DAYS[1]))
+        said = done(confide(home, "run", "--from", DAYS[0], "--to", DAYS[-1], "--json")).json
+        assert len(said["days"]) == len(DAYS)
+        assert digests(home) == lake
+        assert warehouse_rows(home) == warehouse
         done(confide(home, "release", WINDOW))
         assert reader.execute("select * from prevalence order by all").fetchall() == before
     with duckdb.connect(str(current), read_only=True) as reader:
@@ -99,29 +95,39 @@ def test_two_homes_of_the_same_logs_agree_but_for_their_pseudonyms(home: Path, t
     assert keys[0].isdisjoint(keys[1])
 
 
-def test_logs_without_user_ids_are_told_at_the_door_by_doctor_and_refused_at_release(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    rows = [row | {"user_id": None} for row in small_world(DAYS[:1], a_day=20)]
+FAR_FROM_UTC = {"TZ": "Pacific/Kiritimati"}
+NOBODYS = [row | {"user_id": None} for row in small_world(DAYS[:1], a_day=20)]
+
+
+@pytest.fixture(scope="module")
+def nobodys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of logs without user ids, on a host where it is tomorrow already."""
+    root = tmp_path_factory.mktemp("nobodys")
+    home = root / "home"
     done(confide(home, "init"))
-    assert "user id" in done(confide(home, "ingest", write_lines(tmp_path / "l.jsonl", rows))).err
-    done(confide(home, "run"))
-    examined = confide(home, "doctor")
+    said = done(confide(home, "ingest", write_lines(root / "l.jsonl", NOBODYS), env=FAR_FROM_UTC))
+    assert "user id" in said.err
+    done(confide(home, "run", "--from", DAYS[0], "--to", DAYS[0], env=FAR_FROM_UTC))
+    return home
+
+
+def test_logs_without_user_ids_are_told_at_the_door_by_doctor_and_refused_at_release(nobodys: Path) -> None:
+    examined = confide(nobodys, "doctor")
     assert examined.code == 1 and "user" in examined.out
-    refused = confide(home, "release", "2026-W41")
+    refused = confide(nobodys, "release", "2026-W41")
     assert refused.code == 1 and "user id" in refused.err
-    assert not (home / "publications" / "current").exists()
+    assert not (nobodys / "publications" / "current").exists()
 
 
-def test_the_hosts_time_zone_changes_nothing(home: Path, tmp_path: Path, logs: Path) -> None:
-    elsewhere = tmp_path / "home"
-    done(confide(elsewhere, "init"))
-    key = Path("private/keys/pseudonym.key")
-    (elsewhere / key).chmod(0o600)
-    (elsewhere / key).write_bytes((home / key).read_bytes())
-    zone = {"TZ": "Pacific/Kiritimati"}
-    done(confide(elsewhere, "ingest", logs, env=zone))
-    done(confide(elsewhere, "run", "--from", DAYS[5], "--to", DAYS[5], env=zone))
-    here, there = lake_rows(home), lake_rows(elsewhere)
-    for table in ("conversations", "messages"):
-        for day in (DAYS[5],):
-            assert there[f"{table}/day={day}"] == here[f"{table}/day={day}"]
+def test_the_hosts_time_zone_changes_nothing(nobodys: Path) -> None:
+    """Days are of UTC in the lake and in the warehouse, and no time is moved."""
+    from datetime import date, datetime
+
+    lake = {t: rows for t, rows in lake_rows(nobodys).items() if "day=1970" not in t}
+    assert {t.split("day=")[1] for t in lake if t.startswith(("conversations/", "messages/"))} == {DAYS[0]}
+    conversations = lake[f"conversations/day={DAYS[0]}"]
+    times = sorted(value for row in conversations for value in row if isinstance(value, datetime))
+    assert times == sorted(datetime.fromisoformat(row["started_at"]) for row in NOBODYS)
+    counted = warehouse_rows(nobodys)["intermediate.int_conversations"]
+    days = {value for row in counted for value in row if type(value) is date}
+    assert (len(counted), days) == (len(NOBODYS), {date.fromisoformat(DAYS[0])})

@@ -2,19 +2,20 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from dagster_project.dbt_project import DBT, target
 from dagster_project.domain.periods import Period
 from dagster_project.home import Home
 from dagster_project.storage import warehouse
 from dagster_project.storage.requests import write_requests
+from tests.support.homes import with_parsed_project
 
 
 def run_dbt(home: Home, *arguments: str) -> str:
     """Run dbt; returns what it printed. Raises AssertionError, with that, when it fails."""
-    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", *arguments]
+    command = [*DBT, "--no-use-colors", *arguments]
     with warehouse.warehouse_lock(home, timeout_seconds=300):
         done = subprocess.run(
             command, env={**os.environ, **warehouse.dbt_environment(home)}, capture_output=True, text=True, check=False
@@ -25,6 +26,8 @@ def run_dbt(home: Home, *arguments: str) -> str:
 
 def build_days(home: Home, first: date, last: date) -> str:
     """The daily part for the days first to last, both included."""
+    if not target(home).exists():
+        with_parsed_project(home)
     warehouse.prepare_warehouse(home)
     arguments = warehouse.daily_arguments(first, last + timedelta(1))
     return run_dbt(home, "build", "--select", warehouse.DAILY_SELECTION, *arguments)

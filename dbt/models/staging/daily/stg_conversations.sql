@@ -1,5 +1,5 @@
 with conversations as (
-    select * from {{ source("lake", "conversations") }}
+    select * from {{ lake("conversations") }}
 )
 
 select

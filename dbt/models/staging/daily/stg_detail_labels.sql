@@ -1,5 +1,5 @@
 with detail_labels as (
-    select * from {{ source("lake", "detail_labels") }}
+    select * from {{ lake("detail_labels") }}
 )
 
 select

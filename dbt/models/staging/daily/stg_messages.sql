@@ -1,5 +1,5 @@
 with messages as (
-    select * from {{ source("lake", "messages") }}
+    select * from {{ lake("messages") }}
 )
 
 select

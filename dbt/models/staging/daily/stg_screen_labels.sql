@@ -1,5 +1,5 @@
 with screen_labels as (
-    select * from {{ source("lake", "screen_labels") }}
+    select * from {{ lake("screen_labels") }}
 )
 
 select

@@ -1,5 +1,5 @@
 with topic_assignments as (
-    select * from {{ source("lake", "topic_assignments") }}
+    select * from {{ lake("topic_assignments") }}
 )
 
 select

@@ -1,5 +1,5 @@
 with topics as (
-    select * from {{ source("lake", "topics") }}
+    select * from {{ lake("topics") }}
 )
 
 select
