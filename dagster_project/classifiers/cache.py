@@ -63,7 +63,11 @@ def _parts(items: Sequence[_T], size: int = _ASKED_AT_ONCE) -> Iterator[Sequence
 
 
 def _delete(path: Path, schema: str, table: str, hashes: Iterable[str]) -> int:
-    """Delete rows by content hash, and the space they took in the write-ahead log. Returns the number of rows."""
+    """Delete rows by content hash, and every trace of them in the file. Returns the number of rows.
+
+    `secure_delete` overwrites a row, not the copies that a page keeps in its gaps from before it was split: so the file
+    is written anew.
+    """
     if not path.exists():
         return 0
     gone = 0
@@ -72,6 +76,7 @@ def _delete(path: Path, schema: str, table: str, hashes: Iterable[str]) -> int:
             marks = ",".join("?" * len(part))
             gone += connection.execute(f"DELETE FROM {table} WHERE content_hash IN ({marks})", list(part)).rowcount
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return gone
 

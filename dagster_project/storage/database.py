@@ -144,12 +144,15 @@ class Database:
         return datetime.fromtimestamp(self.seconds(connection), UTC)
 
     def forget_deleted(self, *tables: Table) -> None:
-        """Take what was deleted out of the write-ahead log and the dead rows too. Raises DatabaseError.
+        """Take what was deleted out of the write-ahead log, the dead rows and the gaps of pages. Raises DatabaseError.
 
-        On PostgreSQL the rows are vacuumed; the server's own log and its backups are its operator's.
+        On SQLite the file is written anew. On PostgreSQL the rows are vacuumed; the server's own log and its backups
+        are its operator's.
         """
         with self._in_own_words("written"):
             if self.is_sqlite:
+                with closing(sqlite3.connect(self.name, timeout=BUSY_SECONDS)) as driver:
+                    driver.execute("VACUUM")
                 self._truncate_log()
                 return
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

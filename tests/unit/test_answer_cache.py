@@ -1,5 +1,7 @@
 """The caches: what was answered is never asked again, stays as first given, and can be erased."""
 
+import hashlib
+import random
 import sqlite3
 import stat
 from collections.abc import Iterator, Sequence
@@ -10,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagster_project.classifiers.cache import CachedClassifier, VectorCache
+from dagster_project.classifiers.cache import AnswerCache, CachedClassifier, VectorCache
 from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
@@ -197,6 +199,24 @@ def test_vectors_of_another_embedder_are_not_mixed(tmp_path: Path) -> None:
     other.name = "fake-4"
     VectorCache(other, tmp_path / "v.sqlite", str).embed_cached(["aa"], ["h"])
     assert other.seen == ["aa"]
+
+
+def test_pages_that_were_split_keep_no_copy_of_what_was_erased(tmp_path: Path) -> None:
+    """Prevents the hash of an erased conversation from staying in the gaps of a page (it did: 3 files of 30)."""
+    for seed in range(12):
+        cache, rng = AnswerCache(tmp_path / f"{seed}.sqlite"), random.Random(seed)
+        hashes = [hashlib.sha256(f"{seed} {i}".encode()).hexdigest()[:32] for i in range(1500)]
+        for start in range(0, len(hashes), 100):
+            answers = {
+                h: Answer(Status.OK, tuple(Value("refusal", 0.5, i) for i in range(rng.randint(0, 9))))
+                for h in hashes[start : start + 100]
+            }
+            cache.add(answers, CONTENT, "local-1", "p", datetime(2026, 1, 1, tzinfo=UTC))
+        gone = rng.sample(hashes, 40)
+        assert cache.delete(gone) == 40
+        data = b"".join(p.read_bytes() for p in tmp_path.glob(f"{seed}.sqlite*"))
+        assert not [h for h in gone if h.encode() in data]
+        assert all(h.encode() in data for h in set(hashes) - set(gone))
 
 
 def test_vectors_are_erased_by_hash(tmp_path: Path) -> None:
