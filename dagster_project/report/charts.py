@@ -217,8 +217,8 @@ def cells(
     gap = 8.0 if narrow else 14.0
     width = (sheet.width - left + gap) / len(columns)
     for j, column in enumerate(columns):
-        base = 25 if narrow and j % 2 else 12
-        sheet.text(left + j * width, base, column, size=11 if narrow else 12.5, colour="muted")
+        heading = 25.0 if narrow and j % 2 else 12.0
+        sheet.text(left + j * width, heading, column, size=11 if narrow else 12.5, colour="muted")
     for i, (name, values) in enumerate(rows):
         y = head + step * i
         sheet.rule((0, y - (24 if narrow else 11)), (sheet.width, y - (24 if narrow else 11)), "grid")
