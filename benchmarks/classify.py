@@ -34,6 +34,26 @@ def made_up(n: int) -> list[Conversation]:
     return chats
 
 
+def plain_questions(n: int) -> list[Conversation]:
+    """Single questions of fact of about thirty words, no two alike."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        Conversation(
+            f"p{i}",
+            None,
+            start,
+            (
+                Message(
+                    Role.USER,
+                    f"What is the boiling point of water at {1000 + i} metres, and how does the pressure of the air "
+                    f"change between sea level and that height? Explain the formula with the units in table {i}.",
+                ),
+            ),
+        )
+        for i in range(n)
+    ]
+
+
 def embedding_rates(embedder: MiniLM) -> dict[str, int]:
     """Texts a second by number of words."""
     rates, vocabulary = {}, WORDS.split()
@@ -68,6 +88,12 @@ def main() -> None:
         start = time.perf_counter()
         list(classifier.classify(facets, chats))
         result[f"{stage}_conversations_per_second"] = round(len(chats) / (time.perf_counter() - start), 1)
+    # What a log is mostly made of: one plain question, ruled out by its first words and never embedded.
+    plain = [chat for chat in plain_questions(6_000) if classifier.is_plain(chat)]
+    screen = [f for f in book.of_stage("screen") if classifier.measures(f)]
+    start = time.perf_counter()
+    list(classifier.classify(screen, plain))
+    result["plain_conversations_per_second"] = round(len(plain) / (time.perf_counter() - start), 1)
     result["peak_megabytes"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(json.dumps(result, indent=1))
 

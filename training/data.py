@@ -6,6 +6,7 @@ Lives here: which sources count as what, and how far each is trusted. Not here: 
 Groups keep what belongs together (one prompt answered by five models, a post and its title) in one fold.
 """
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -16,13 +17,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project.classifiers.local.classifier import PUSHBACK_KINDS
+from dagster_project.classifiers.local.classifier import AFFECTIVE, PUSHBACK_KINDS
 from dagster_project.classifiers.local.language import clearly_not_english, is_readable
 from dagster_project.classifiers.local.reading import Turn, turns
 from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.study import AFFECTIVE_TYPES
 
 OWN = Path(__file__).parent / "examples"
+HELD_OUT = Path(__file__).parent / "heldout"
+"""Written by other hands; measured on, never learnt from."""
+OWN_CONVERSATIONS = (
+    "types",
+    "talks_interpersonal",
+    "talks_coaching",
+    "talks_counselling",
+    "talks_companionship",
+    "roleplay",
+    "creation_everyday",
+)
+OWN_TURNS = ("pushback", "pushback_styles")
+OWN_MESSAGES = ("sentiment", "sentiment_chat")
 RELIABILITY = {"high": 1.0, "medium": 0.7, "low": 0.4}
 LICENCES = {
     "own": "written for Confide (Apache-2.0)",
@@ -82,7 +96,7 @@ def human_text(row: Row) -> str:
 
 def screen_labels(label: str) -> dict[str, int]:
     """Heads from one mapped label of the dev rows."""
-    types = {t: int(t == label) for t in AFFECTIVE_TYPES}
+    types = {t: int(t == label) for t in AFFECTIVE_TYPES} | {AFFECTIVE: int(label in AFFECTIVE_TYPES)}
     if label == "general_roleplay":
         return types
     return {"content_creation": int(label == "content_creation"), **types}
@@ -91,8 +105,24 @@ def screen_labels(label: str) -> dict[str, int]:
 NOTHING = screen_labels("non_affective")
 
 
-def own_rows(name: str) -> list[Row]:
-    return read_rows(OWN / f"{name}.jsonl")
+def own_labels(row: Row) -> dict[str, int]:
+    """Heads from the labels of an own example: content creation, and any number of types."""
+    labels = row["labels"]
+    return {
+        "content_creation": int(labels["content_creation"]),
+        **{t: int(t in labels["affective_type"]) for t in AFFECTIVE_TYPES},
+        AFFECTIVE: int(bool(labels["affective_type"])),
+    }
+
+
+def own_rows(*names: str) -> list[Row]:
+    """Examples written for Confide, from some files."""
+    return [row for name in names for row in read_rows(OWN / f"{name}.jsonl")]
+
+
+def template_of(row: Row) -> str:
+    """What rows made from one idea share, so that they stay in one fold."""
+    return f"own {row.get('template') or row['conversation_id']}"
 
 
 def train_rows(path: Path) -> list[Row]:
@@ -108,14 +138,11 @@ def evaluation_rows(path: Path) -> list[Row]:
 def screen_examples(data: Path) -> list[Example]:
     """Content creation and affective types."""
     found: list[Example] = []
-    for row in own_rows("types"):
-        labels = row["labels"]
-        heads = {"content_creation": int(labels["content_creation"])}
-        heads |= {t: int(t in labels["affective_type"]) for t in AFFECTIVE_TYPES}
-        found.append(Example("own", row["conversation_id"], heads, 2.0, conversation_of(row)))
+    for row in own_rows(*OWN_CONVERSATIONS):
+        heads = own_labels(row)
+        found.append(Example("own", template_of(row), heads, 2.0, conversation_of(row)))
         found.extend(
-            Example("own", row["conversation_id"], heads, 0.7, conversation_of(row, v), variant=True)
-            for v in variants(row)
+            Example("own", template_of(row), heads, 0.7, conversation_of(row, v), variant=True) for v in variants(row)
         )
     seen: set[str] = set()
     for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
@@ -145,7 +172,45 @@ def screen_examples(data: Path) -> list[Example]:
             found.append(Example(row["source"], text[:80], NOTHING, 0.3, conversation_of(row)))
     found.extend(_questions(data))
     found.extend(_chitchat(data))
-    return [e for e in found if e.conversation and _usable("\n".join(m.content for m in e.conversation.human_messages))]
+    return [e for e in found if e.conversation and _usable(_said(e.conversation))]
+
+
+def gate_examples(data: Path) -> list[Example]:
+    """The same conversations, asked whether there is content creation or any type; not those where that is unknown."""
+    return [
+        dataclasses.replace(e, labels={"any": max(e.labels.values())})
+        for e in screen_examples(data)
+        if "content_creation" in e.labels or any(e.labels.values())
+    ]
+
+
+def other_language_examples(data: Path) -> list[Example]:
+    """Conversations that are clearly not English: is a piece of writing asked for?
+
+    Talk about oneself is rare among the rows, and the one thing that must not be taken for a piece of writing.
+    """
+    found = [
+        Example(
+            "own",
+            template_of(row),
+            {"content_creation": int(row["labels"]["content_creation"])},
+            3.0 if row["labels"]["affective_type"] else 1.0,
+            conversation_of(row),
+        )
+        for row in own_rows("other_languages")
+    ]
+    seen: set[str] = set()
+    for row in train_rows(data / "corpus" / "assistant_chats.jsonl.gz"):
+        text = human_text(row)
+        if row["source"] == "arena-hard-v2" and text not in seen:
+            seen.add(text)
+            made = int(row["labels"]["arena_category"] == "creative_writing")
+            found.append(Example(row["source"], text[:80], {"content_creation": made}, 1.0, conversation_of(row)))
+    return [e for e in found if e.conversation and clearly_not_english(_said(e.conversation))]
+
+
+def _said(conversation: Conversation) -> str:
+    return "\n".join(m.content for m in conversation.human_messages)
 
 
 GREETINGS = ("hi", "hello", "hey there", "good morning", "good evening!", "hi, can I ask you something?", "hello again")
@@ -225,20 +290,20 @@ def _chitchat(data: Path, wanted: int = 500) -> Iterator[Example]:
 def pushback_examples(data: Path) -> list[Example]:
     """Turns of the assistant: `any`, and among those that push back, the kind."""
     found: list[Example] = []
-    for row in own_rows("pushback"):
+    for row in own_rows(*OWN_TURNS):
         said = {t.index: t for t in turns(conversation_of(row))}
         for event in row["labels"]["pushback"]:
             kind = event["kind"]
             heads = {"any": int(kind is not None)}
             if kind:
                 heads |= {k: int(k == kind) for k in PUSHBACK_KINDS}
-            found.append(Example("own", row["conversation_id"], heads, 3.0, turn=said[event["message_index"]]))
-    for row in own_rows("types"):
+            found.append(Example("own", template_of(row), heads, 1.5, turn=said[event["message_index"]]))
+    for row in own_rows(*OWN_CONVERSATIONS):
         # The assistant's part in the talks written for the types was written without pushback.
         types = row["labels"]["affective_type"]
-        if types and "sexual_roleplay" not in types:
-            for turn in turns(conversation_of(row)):
-                found.append(Example("own-talks", row["conversation_id"], {"any": 0}, 1.0, turn=turn))
+        if types and not any("roleplay" in t for t in types):
+            for turn in turns(conversation_of(row))[:3]:
+                found.append(Example("own-talks", template_of(row), {"any": 0}, 1.0, turn=turn))
     refusal = {"any": 1, **{k: int(k == "refusal") for k in PUSHBACK_KINDS}}
     for row in train_rows(data / "dev" / "pushback.jsonl.gz"):
         (turn,) = turns(conversation_of(row))
@@ -278,30 +343,27 @@ def sentiment_examples(data: Path) -> list[Example]:
     found = [
         Example(
             "own",
-            row["conversation_id"],
+            template_of(row),
             _level_heads(row["labels"]["sentiment"][0]),
-            6.0,
+            10.0,
             text=row["messages"][0]["content"],
         )
-        for row in own_rows("sentiment")
+        for row in own_rows(*OWN_MESSAGES)
     ]
+    return [e for e in [*found, *emotion_examples(data, "train")] if is_readable(e.text)]
+
+
+def emotion_examples(data: Path, part: str) -> list[Example]:
+    """GoEmotions' comments of a part: train is learnt from, dev is measured on."""
     names = (data / "goemotions" / "emotions.txt").read_text().split()
-    for part in ("train", "dev"):
-        with gzip.open(data / "goemotions" / f"goemotions_{part}.tsv.gz", "rt", encoding="utf-8") as file:
-            for line in file:
-                text, codes, row_id = line.rstrip("\n").split("\t")
-                heads = _emotion_heads({names[int(c)] for c in codes.split(",")})
-                if heads:
-                    found.append(
-                        Example(
-                            "goemotions",
-                            row_id,
-                            heads,
-                            1.0,
-                            text=text.replace("[NAME]", "Alex").replace("[RELIGION]", "religion"),
-                        )
-                    )
-    return [e for e in found if is_readable(e.text)]
+    found = []
+    with gzip.open(data / "goemotions" / f"goemotions_{part}.tsv.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            text, codes, row_id = line.rstrip("\n").split("\t")
+            if heads := _emotion_heads({names[int(c)] for c in codes.split(",")}):
+                text = text.replace("[NAME]", "Alex").replace("[RELIGION]", "religion")
+                found.append(Example("goemotions", row_id, heads, 1.0, text=text))
+    return found
 
 
 def _level_heads(level: str) -> dict[str, int]:

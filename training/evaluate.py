@@ -6,23 +6,44 @@ The weights are fitted again first, and must come out equal to the shipped ones,
 """
 
 import argparse
+import dataclasses
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dagster_project.classifiers.local.classifier import PUSHBACK_KINDS, VALENCES, LocalClassifier
+from dagster_project.classifiers.local.classifier import (
+    AFFECTIVE,
+    PUSHBACK_KINDS,
+    SCREEN_FACETS,
+    VALENCES,
+    LocalClassifier,
+    decide,
+)
 from dagster_project.classifiers.local.heads import ARRAYS, SHIPPED
+from dagster_project.classifiers.local.language import clearly_not_english
 from dagster_project.codebook.loader import shipped_codebook
-from dagster_project.domain.labels import Answer
-from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS, sentiment_change
-from training.data import WEAK, Example, Row, conversation_of, evaluation_rows
+from dagster_project.domain.labels import Answer, Status
+from dagster_project.domain.study import SENTIMENT_LEVELS, sentiment_change
+from training.agreement import Judged, class_figures, grouped, length_of, roleplay_figures, screen_figures
+from training.data import (
+    HELD_OUT,
+    WEAK,
+    Example,
+    Row,
+    conversation_of,
+    emotion_examples,
+    evaluation_rows,
+    human_text,
+    read_rows,
+    train_rows,
+)
 from training.fit import Fitted, fit_group, known
-from training.measures import binary, expected_calibration_error, macro_f1, spearman
+from training.measures import binary, expected_calibration_error, macro_f1, spearman, spearman_interval
 from training.train import BASE_RATES, HEADS, REGULARISATION, TABLES, CachedVectors, train
 
 Figures = dict[str, Any]
@@ -33,39 +54,138 @@ def probabilities(fit: Fitted) -> np.ndarray:
     return 1 / (1 + np.exp(-(fit.heads.slope * fit.margins + fit.heads.intercept)))
 
 
-def screen_figures(
-    examples: Sequence[Example], p: np.ndarray, threshold: np.ndarray, sources: Sequence[str]
-) -> Figures:
-    """By source: affective or not, content creation, types found; then each type over the sources with human labels."""
-    measured = [i for i, e in enumerate(examples) if not e.variant]
-    examples, p = [examples[i] for i in measured], p[measured]
-    said = p >= threshold
-    true = np.array([[e.labels.get(h, 0) for h in HEADS["screen"]] for e in examples])
-    figures: Figures = {"by_source": {}, "by_type": {}}
-    of = np.array([e.source for e in examples])
-    for source in sources:
-        here = of == source
-        if here.any():
-            figures["by_source"][source] = _screen_source(said[here], true[here].astype(bool))
-    labelled = np.isin(of, [s for s in sources if s not in WEAK])
+def judged_examples(
+    examples: Sequence[Example], p: np.ndarray, thresholds: Mapping[str, float], source: str | None = None
+) -> list[Judged]:
+    """What the screen decides of examples from probabilities (rows, heads); variants are not measured on."""
+    found = []
+    for example, row in zip(examples, p, strict=True):
+        if example.variant or source not in (None, example.source) or example.conversation is None:
+            continue
+        decided = decide(dict(zip(HEADS["screen"], row.tolist(), strict=True)), thresholds)
+        true = frozenset(h for h, y in example.labels.items() if y and h != AFFECTIVE)
+        found.append(
+            Judged(
+                example.source,
+                len(example.conversation.human_messages),
+                None if decided is None else frozenset(decided),
+                true,
+                "content_creation" in example.labels,
+            )
+        )
+    return found
+
+
+def judged_rows(rows: Sequence[Row], answers: Sequence[dict[str, Answer]], of: str = "source") -> list[Judged]:
+    """What the classifier says of labelled rows; `of` names the key that stands for the source."""
+    found = []
+    for row, answer in zip(rows, answers, strict=True):
+        made, types = answer["content_creation"], answer["affective_type"]
+        told = made.status is Status.OK and types.status is Status.OK
+        labels = row["labels"]
+        if isinstance(labels["affective_type"], list):
+            true = {*labels["affective_type"], *(["content_creation"] if labels["content_creation"] else [])}
+        else:
+            true = {labels["affective_type"]} - {"non_affective", "general_roleplay"}
+        n_human = sum(m["role"] == "user" for m in row["messages"])
+        said = frozenset({*made.categories, *types.categories})
+        found.append(
+            Judged(
+                str(row.get(of, "own, held out")), n_human, said if told else None, frozenset(true),
+                labels["affective_type"] != "general_roleplay",
+            )
+        )  # fmt: skip
+    return found
+
+
+def by_head(examples: Sequence[Example], p: np.ndarray, thresholds: Mapping[str, float]) -> Figures:
+    """Each head of the screen over the sources with human or own labels, with its calibration error."""
+    labelled = np.array([e.source not in WEAK and not e.variant for e in examples])
+    figures: Figures = {}
     for i, head in enumerate(HEADS["screen"]):
         here = labelled & known(examples, head)
-        figures["by_type"][head] = binary(said[here, i], true[here, i]) | {
-            "calibration_error": expected_calibration_error(p[here, i], true[here, i])
+        y = [e.labels[head] for e, h in zip(examples, here, strict=True) if h]
+        figures[head] = binary(p[here, i] >= thresholds[head], y) | {
+            "calibration_error": expected_calibration_error(p[here, i], y)
         }
-    figures["types_macro_f1"] = round(float(np.mean([figures["by_type"][t]["f1"] for t in AFFECTIVE_TYPES])), 3)
     return figures
 
 
-def _screen_source(said: np.ndarray, true: np.ndarray) -> Figures:
-    affective_said, affective_true = said[:, 1:].any(1) & ~said[:, 0], true[:, 1:].any(1)
-    with_type = affective_true
+def screen_by_source(judged: Sequence[Judged]) -> Figures:
+    return {source: screen_figures(some) for source, some in grouped(judged, lambda j: j.source).items()}
+
+
+def of_dev_rows(judged: Sequence[Judged], examples: Sequence[Example], data: Path) -> list[Judged]:
+    """Those out-of-fold decisions that are about rows of the dev file."""
+    texts = {human_text(r) for r in train_rows(data / "dev" / "affective_type.jsonl.gz")}
+    kept = [e for e in examples if not e.variant and e.conversation]
+    return [
+        j
+        for j, e in zip(judged, kept, strict=True)
+        if e.source != "own" and e.conversation and "\n".join(m.content for m in e.conversation.human_messages) in texts
+    ]
+
+
+def gate_figures(fitted: tuple[Sequence[Example], Fitted]) -> Figures:
+    """What the cheap look would lose of single messages, out of fold, and what it spares."""
+    examples, fit = fitted
+    p = probabilities(fit)[:, 0]
+    told = np.array([not e.variant and len(e.conversation.human_messages) == 1 for e in examples if e.conversation])
+    passed = p < fit.heads.threshold[0]
+    y = np.array([bool(e.labels["any"]) for e in examples])
     return {
-        "affective": binary(affective_said, affective_true),
-        "content_creation": binary(said[:, 0], true[:, 0]),
-        "type_found": round(float((said & true)[with_type, 1:].any(1).mean()), 3) if with_type.any() else None,
-        "types_exact": round(float((said == true)[with_type, 1:].all(1).mean()), 3) if with_type.any() else None,
+        "n": int(told.sum()),
+        "missed": round(float(passed[told & y].mean()), 4),
+        "spared": round(float(passed[told & ~y].mean()), 3),
     }
+
+
+def left_out_models(examples: Sequence[Example], vectors: CachedVectors, data: Path) -> Figures:
+    """Pushback in XSTest, each answering model left out in turn."""
+    model_of = {
+        (r["messages"][0]["content"][:200], r["messages"][1]["content"][:200]): r["conversation_id"].split(":")[1]
+        for r in train_rows(data / "dev" / "pushback.jsonl.gz")
+        if r["source"] == "xstest-v2"
+    }
+
+    def named(e: Example) -> Example:
+        # A turn is cut to its edges: the whole answer begins as it does.
+        if e.source != "xstest-v2" or e.turn is None:
+            return e
+        return dataclasses.replace(e, source=f"xstest-v2 {model_of[e.turn.before[:200], e.turn.text[:200]]}")
+
+    known_models = [named(e) for e in examples]
+    figures: Figures = {}
+    for source in sorted({e.source for e in known_models if e.source.startswith("xstest-v2 ")}):
+        tested, p, rest = left_out("pushback", known_models, vectors, source)
+        figures[source.split(" ")[1]] = binary(p[:, 0] >= rest.heads.threshold[0], [e.labels["any"] for e in tested])
+    return figures
+
+
+def other_languages(rows: Sequence[Row], answers: Sequence[dict[str, Answer]]) -> Figures:
+    """Held-out talks in other languages: told or not, content creation, types guessed."""
+    judged = judged_rows(rows, answers, of="language")
+    foreign = [j for j in judged if j.source != "mixed"]
+    return {
+        "n": len(foreign),
+        "could_not_tell": sum(j.said is None for j in foreign),
+        "content_creation": binary(
+            [j.has("content_creation", True) for j in foreign], [j.has("content_creation", False) for j in foreign]
+        ),
+        "types_said": sum(j.is_affective(True) for j in foreign),
+        "mixed": screen_figures([j for j in judged if j.source == "mixed"]),
+    }
+
+
+def emotion_figures(data: Path, classifier: LocalClassifier) -> Figures:
+    """GoEmotions' dev part, which nothing was learnt from."""
+    examples = [e for e in emotion_examples(data, "dev") if e.text.strip()]
+    facet = shipped_codebook()["sentiment"]
+    rows: list[Row] = [{"messages": [{"role": "user", "content": e.text}]} for e in examples]
+    said = classifier.classify([facet], [conversation_of(r) for r in rows])
+    told = [_valence(a.answers["sentiment"].categories[0] if a.answers["sentiment"].values else None) for a in said]
+    true = [next(v for v in VALENCES if e.labels[v]) for e in examples]
+    return {"n": len(true), "macro_f1": macro_f1(told, true)}
 
 
 def pushback_figures(examples: Sequence[Example], fit: Fitted, source: str) -> Figures:
@@ -121,28 +241,6 @@ def left_out(
     return tested, 1 / (1 + np.exp(-(fit.heads.slope * margins + fit.heads.intercept))), fit
 
 
-def unseen_screen(rows: Sequence[Row], answers: Sequence[dict[str, Answer]]) -> Figures:
-    """The dev rows that nothing was learnt from, by source."""
-    by: dict[str, list[tuple[np.ndarray, np.ndarray, bool]]] = defaultdict(list)
-    for row, answer in zip(rows, answers, strict=True):
-        chosen = {*answer["content_creation"].categories, *answer["affective_type"].categories}
-        label = row["labels"]["affective_type"]
-        said = np.array([h in chosen for h in HEADS["screen"]])
-        true = np.array([h == label for h in HEADS["screen"]])
-        by[row["source"]].append((said, true, answer["affective_type"].status.value == "ok"))
-    figures: Figures = {"by_source": {}, "by_type": {}}
-    for source, triples in sorted(by.items()):
-        said, true = np.array([t[0] for t in triples]), np.array([t[1] for t in triples])
-        figures["by_source"][source] = _screen_source(said, true) | {"could_not_tell": sum(not t[2] for t in triples)}
-    said = np.array([t[0] for ts in by.values() for t in ts])
-    true = np.array([t[1] for ts in by.values() for t in ts])
-    for i, head in enumerate(HEADS["screen"]):
-        if true[:, i].any():
-            figures["by_type"][head] = binary(said[:, i], true[:, i])
-    figures["affective"] = binary(said[:, 1:].any(1) & ~said[:, 0], true[:, 1:].any(1))
-    return figures
-
-
 def _valence(level: str | float | None) -> str:
     number = SENTIMENT_LEVELS.get(level, 0.0) if isinstance(level, str) else float(level or 0.0)
     return "positive" if number > 0 else "negative" if number < 0 else "neutral"
@@ -184,7 +282,8 @@ def unseen_shift(rows: Sequence[Row], answers: Sequence[Answer]) -> Figures:
         rated = labels.get("direction") if "direction" in labels else labels["last3"] - labels["first3"]
         if change is not None:
             by[row["source"]].append((change[1] - change[0], float(rated)))
-    return {s: {"n": len(v), "spearman": spearman(*zip(*v, strict=True))} for s, v in sorted(by.items())}
+    by["uss, all"] = [pair for s, v in by.items() if s.startswith("uss-") for pair in v]
+    return {s: {"n": len(v)} | spearman_interval(*zip(*v, strict=True)) for s, v in sorted(by.items())}
 
 
 def evaluate(data: Path, cache: Path | None) -> Figures:
@@ -197,13 +296,17 @@ def evaluate(data: Path, cache: Path | None) -> Figures:
     vectors = CachedVectors(classifier.embedder, cache)  # type: ignore[arg-type]
     figures: Figures = {"labeller": classifier.labeller, "in_source": {}, "left_out": {}, "unseen": {}}
     examples, fit = fitted["screen"]
-    sources = sorted({e.source for e in examples})
-    figures["in_source"]["screen"] = screen_figures(examples, probabilities(fit), fit.heads.threshold, sources)
+    out_of_fold = judged_examples(examples, probabilities(fit), fit.heads.thresholds)
+    figures["in_source"]["screen"] = {
+        "by_source": screen_by_source(out_of_fold),
+        "by_head": by_head(examples, probabilities(fit), fit.heads.thresholds),
+    }
+    figures["gate"] = gate_figures(fitted["screen_gate"])
     for source in ("own", "counsel-chat", "arena-hard-v2", "byu-chitchat"):
         tested, p, rest = left_out("screen", examples, vectors, source)
         figures["left_out"].setdefault("screen", {})[source] = screen_figures(
-            tested, p, rest.heads.threshold, [source]
-        )["by_source"][source]
+            judged_examples(tested, p, rest.heads.thresholds)
+        )
     examples, fit = fitted["pushback"]
     figures["in_source"]["pushback"] = {
         s: pushback_figures(examples, fit, s) for s in sorted({e.source for e in examples})
@@ -212,6 +315,7 @@ def evaluate(data: Path, cache: Path | None) -> Figures:
     figures["left_out"]["pushback"] = {
         "xstest-v2": binary(p[:, 0] >= rest.heads.threshold[0], [e.labels["any"] for e in tested])
     }
+    figures["left_out"]["answering_model"] = left_out_models(examples, vectors, data)
     examples, fit = fitted["sentiment"]
     figures["in_source"]["sentiment"] = {s: sentiment_figures(examples, fit, s) for s in ("goemotions", "own")}
     book = shipped_codebook()
@@ -221,7 +325,30 @@ def evaluate(data: Path, cache: Path | None) -> Figures:
         return [dict(one.answers) for one in said]
 
     rows = evaluation_rows(data / "dev" / "affective_type.jsonl.gz")
-    figures["unseen"]["screen"] = unseen_screen(rows, labelled(rows, "content_creation", "affective_type"))
+    unseen = judged_rows(rows, labelled(rows, *SCREEN_FACETS))
+    figures["unseen"]["screen"] = {
+        "by_source": screen_by_source(unseen),
+        "classes": class_figures(unseen),
+        "all": screen_figures(unseen),
+    }
+    every_dev = [*of_dev_rows(out_of_fold, fitted["screen"][0], data), *unseen]
+    foreign = [r for r in train_rows(data / "dev" / "affective_type.jsonl.gz") if clearly_not_english(human_text(r))]
+    # Rows in other languages are not among the examples of the screen; their own head learnt from most of them.
+    every_dev += judged_rows(foreign, labelled(foreign, *SCREEN_FACETS))
+    figures["dev"] = {"classes": class_figures(every_dev), "all": screen_figures(every_dev)}
+    rows = read_rows(HELD_OUT / "conversations.jsonl")
+    held_out = judged_rows(rows, labelled(rows, *SCREEN_FACETS))
+    figures["held_out"] = {
+        "classes": class_figures(held_out),
+        "all": screen_figures(held_out),
+        "roleplay": roleplay_figures(held_out),
+    }
+    figures["by_length"] = {
+        length: screen_figures(some) for length, some in grouped([*unseen, *held_out], length_of).items()
+    }
+    rows = read_rows(HELD_OUT / "other_languages.jsonl")
+    figures["other_languages"] = other_languages(rows, labelled(rows, *SCREEN_FACETS))
+    figures["unseen"]["emotions"] = emotion_figures(data, classifier)
     rows = evaluation_rows(data / "dev" / "sentiment_messages.jsonl.gz")
     figures["unseen"]["sentiment"] = unseen_sentiment(rows, [a["sentiment"] for a in labelled(rows, "sentiment")])
     classifier.sentiment_scope = "edges"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dagster_project.classifiers.local.features import TABLE_SIZE, Sparse, weighted
+from dagster_project.classifiers.local.features import TABLE_SIZE, Blocks, weighted
 from dagster_project.classifiers.local.heads import Heads
 from training.data import Example
 
@@ -30,12 +30,13 @@ class Table:
     n_dense: int
 
 
-def table_of(grams: Sequence[Sparse], dense: NDArray[np.float32], counted: NDArray[np.bool_], min_df: int = 1) -> Table:
+def table_of(grams: Sequence[Blocks], dense: NDArray[np.float32], counted: NDArray[np.bool_], min_df: int = 1) -> Table:
     """idf = 1 + log((1 + n) / (1 + df)) over the counted rows; a column met in fewer than `min_df` weighs nothing."""
     df = np.zeros(TABLE_SIZE)
-    for (columns, _), count in zip(grams, counted, strict=True):
+    for blocks, count in zip(grams, counted, strict=True):
         if count:
-            df[columns] += 1
+            for _, (columns, _) in blocks:
+                df[columns] += 1
     n = int(counted.sum())
     idf = (1 + np.log((1 + n) / (1 + df))).astype(np.float16).astype(np.float32)
     idf[df < min_df] = 0
@@ -45,6 +46,7 @@ def table_of(grams: Sequence[Sparse], dense: NDArray[np.float32], counted: NDArr
         (np.concatenate([v for _, v in rows]), np.concatenate([c for c, _ in rows]), indptr),
         shape=(len(rows), TABLE_SIZE),
     )
+    matrix.sum_duplicates()
     return Table(sparse.hstack([matrix, sparse.csr_matrix(dense)], format="csr"), idf, dense.shape[1])
 
 
@@ -114,15 +116,18 @@ def fit_group(
     final: bool = True,
     choose: Literal["f1", "gate", "half"] = "f1",
     base_rate: float | None = None,
+    lost: float = 0.02,
 ) -> Fitted:
     """Fit every head by five folds (for calibration and threshold), then on all rows.
 
     choose: how a threshold is set: for the best F1, to lose next to nothing, or one half. base_rate: the share of yes
     in the logs to come, where the rows have far more: calibration and threshold of the first head are set for it.
+    lost: the share of yes that a gate may lose.
     """
     n_folds = 3 if len(examples) > 20_000 else FOLDS
     folds = np.array([fold_of(e) % n_folds for e in examples])
     weights = np.array([e.weight for e in examples])
+    variant = np.array([e.variant for e in examples])
     n = len(names)
     margins = np.full((len(examples), n), np.nan)
     coefficients = np.zeros((table.matrix.shape[1] + 1, n))
@@ -140,16 +145,18 @@ def fit_group(
                 continue
             beta = _fit(table.matrix[here], y[here], balanced(y[here], weights[here]), c)
             margins[there, h] = table.matrix[there] @ beta[:-1] + beta[-1]
+        # Variants are learnt from, not measured on: what is said of an example is said once.
+        told = has & ~variant
         expected = weights.copy()
         if base_rate and h == 0:
-            yes, no = weights[has & (y == 1)].sum(), weights[has & (y == 0)].sum()
+            yes, no = weights[told & (y == 1)].sum(), weights[told & (y == 0)].sum()
             expected[y == 0] *= max(1.0, (1 - base_rate) / base_rate * yes / no)
-        slope[h], intercept[h] = platt(margins[has, h], y[has], expected[has])
+        slope[h], intercept[h] = platt(margins[told, h], y[told], expected[told])
         p = 1 / (1 + np.exp(-(slope[h] * margins[:, h] + intercept[h])))
         if choose == "f1":
-            threshold[h] = best_threshold(p[has], y[has], expected[has])
+            threshold[h] = best_threshold(p[told], y[told], expected[told])
         elif choose == "gate":
-            threshold[h] = gate_threshold(p[has], y[has])
+            threshold[h] = gate_threshold(p[told], y[told], lost)
         if final:
             coefficients[:, h] = _fit(table.matrix[has], y[has], balanced(y[has], weights[has]), c)
     rounded = coefficients.astype(np.float16).astype(np.float32)

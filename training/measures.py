@@ -39,6 +39,14 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float:
     return round(float(spearmanr(a, b).statistic), 3)
 
 
+def spearman_interval(a: Sequence[float], b: Sequence[float]) -> dict[str, float]:
+    """Rank correlation with a 95 % interval by Fisher's z (Bonett & Wright 2000: variance (1 + r²/2) / (n − 3))."""
+    r = spearman(a, b)
+    half = 1.96 * np.sqrt((1 + r * r / 2) / max(1, len(a) - 3))
+    low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
+    return {"spearman": r, "low": round(float(low), 3), "high": round(float(high), 3)}
+
+
 def expected_calibration_error(p: ArrayLike, y: ArrayLike, bins: int = 10) -> float:
     """Mean distance of said probability and share that is true, over equal-width bins, weighted by their size."""
     probabilities, truth = np.asarray(p, float), np.asarray(y, float)

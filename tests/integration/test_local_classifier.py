@@ -120,6 +120,48 @@ def test_nothing_to_go_on_and_other_languages_are_never_guessed(
     assert all(a.values == () for a in given.values())
 
 
+@pytest.mark.parametrize(
+    "wish", ["Escribe un poema sobre el mar y la luna", "Напиши рассказ о старом маяке и его смотрителе"]
+)
+def test_a_piece_of_writing_asked_for_in_another_language_is_content_creation(
+    classifier: LocalClassifier, wish: str
+) -> None:
+    given = answers(classifier, said(wish), [BOOK["content_creation"], BOOK["affective_type"]])
+    assert given["content_creation"].categories == ("content_creation",)
+    assert given["affective_type"] == Answer(Status.OK)
+
+
+class Counting:
+    """The embedder, counting what it is given."""
+
+    def __init__(self) -> None:
+        self.inner, self.texts = MiniLM(), 0
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def dimension(self) -> int:
+        return self.inner.dimension
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.texts += len(texts)
+        return self.inner.embed(texts)
+
+
+def test_what_the_first_words_rule_out_is_not_embedded() -> None:
+    """Prevents a log of plain questions from costing as much as one of confessions."""
+    embedder = Counting()
+    classifier = LocalClassifier(embedder=embedder)
+    plain = [said(f"What is the capital of the country number {i} on the map of Africa?") for i in range(20)]
+    screen = [BOOK["content_creation"], BOOK["affective_type"]]
+    assert all(a.answers["affective_type"] == Answer(Status.OK) for a in classifier.classify(screen, plain))
+    assert embedder.texts == 0
+    list(classifier.classify(screen, [said("I feel so alone since my wife left me and I can't stop crying")]))
+    assert embedder.texts == 1
+
+
 def test_one_message_that_cannot_be_told_leaves_the_others_told(classifier: LocalClassifier) -> None:
     given = answers(classifier, said("I love this, thank you!", "Glad!", "???", "Yes?", "ok"), [BOOK["sentiment"]])
     categories = given["sentiment"].categories

@@ -11,9 +11,11 @@ from dagster_project.classifiers.local.features import (
     STRUCTURE_SIZE,
     TABLE_SIZE,
     TURN_STRUCTURE_SIZE,
+    gate_grams,
     hashed,
     message_grams,
     message_structure,
+    other_language_grams,
     screen_grams,
     screen_structure,
     tokens,
@@ -52,9 +54,9 @@ def test_words_numbers_and_faces_are_tokens() -> None:
 
 def test_weighted_features_have_length_one_and_nothing_weighs_nothing() -> None:
     idf = np.ones(TABLE_SIZE, dtype=np.float32)
-    _, values = weighted(hashed(["a", "b", "a"]), idf)
+    _, values = weighted(((1.0, hashed(["a", "b", "a"])),), idf)
     assert np.linalg.norm(values) == pytest.approx(1.0, abs=1e-6)
-    columns, values = weighted(hashed([]), idf)
+    columns, values = weighted(((1.0, hashed([])),), idf)
     assert len(columns) == len(values) == 0
 
 
@@ -70,7 +72,8 @@ def test_odd_texts_give_finite_features_of_the_declared_sizes(text: str) -> None
         assert dense.shape == (size,)
         assert np.isfinite(dense).all()
         assert (dense >= 0).all() and (dense <= 1).all()
-    for columns, values in (screen_grams(view), message_grams(text), turn_grams(turn)):
+    every = (screen_grams(view), gate_grams(view), other_language_grams(view), message_grams(text), turn_grams(turn))
+    for columns, values in (part for blocks in every for _, part in blocks):
         assert (np.diff(columns) > 0).all() and (columns < TABLE_SIZE).all()
         assert np.isfinite(values).all()
 

@@ -17,8 +17,10 @@ import numpy as np
 from dagster_project.classifiers.interface import Progress
 from dagster_project.classifiers.local.embedder import Embedder, MiniLM, Vectors
 from dagster_project.classifiers.local.features import (
+    gate_grams,
     message_grams,
     message_structure,
+    other_language_grams,
     screen_grams,
     screen_structure,
     turn_grams,
@@ -45,6 +47,10 @@ SentimentScope = Literal["edges", "all"]
 MEASURED = {"content_creation": 1, "affective_type": 1, "pushback": 1, "sentiment": 1}
 """Facet ids and the version of each that the heads were trained for."""
 SCREEN_FACETS = ("content_creation", "affective_type")
+AFFECTIVE = "affective"
+"""The head that asks whether any type applies; those of the types say which."""
+DOUBT = 0.03
+"""Nearer than this to the threshold of `AFFECTIVE`, the answer is "could not tell"."""
 PUSHBACK_KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
 CHUNK = 256
 
@@ -56,11 +62,13 @@ _NOTHING = Answer(Status.OK)
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What is read of one conversation. doubtful: the assistant's turns that may push back. messages: those whose
-    tone is asked, with their index in the conversation."""
+    """What is read of one conversation. foreign: clearly not English. plain: its first words rule out content creation
+    and every type. doubtful: the assistant's turns that may push back. messages: those whose tone is asked, with their
+    index in the conversation."""
 
     view: ScreenView
     foreign: bool
+    plain: bool
     n_turns: int
     n_readable: int
     doubtful: list[Turn]
@@ -98,7 +106,7 @@ class LocalClassifier:
 
     @property
     def labeller(self) -> str:
-        return f"local-1-{self.weights.digest[:6]}"
+        return f"local-2-{self.weights.digest[:6]}"
 
     def measures(self, facet: Facet) -> bool:
         return MEASURED.get(facet.id) == facet.version
@@ -108,6 +116,10 @@ class LocalClassifier:
         if facet.id == "sentiment":
             decides.append(self.sentiment_scope)
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
+
+    def is_plain(self, conversation: Conversation) -> bool:
+        """Whether a cheap look at the first words rules out content creation and every type."""
+        return self._is_plain(screen_view(conversation))
 
     def classify(
         self, facets: Sequence[Facet], conversations: Sequence[Conversation], progress: Progress | None = None
@@ -133,7 +145,7 @@ class LocalClassifier:
         for one in read:
             if one.foreign:
                 continue
-            if wants_screen:
+            if wants_screen and not one.plain:
                 windows.update(dict.fromkeys(one.view.windows))
             texts.update(dict.fromkeys(t.window for t in one.doubtful))
             texts.update(dict.fromkeys(text for _, text in one.messages))
@@ -152,11 +164,14 @@ class LocalClassifier:
 
     def _read(self, conversation: Conversation, asked: Sequence[str]) -> "_Read":
         view = screen_view(conversation)
+        foreign = clearly_not_english(view.text)
+        wants_screen = any(f in asked for f in SCREEN_FACETS)
         said = turns(conversation) if "pushback" in asked else []
         readable = [t for t in said if is_readable(t.text) and not clearly_not_english(t.text)]
         return _Read(
             view=view,
-            foreign=clearly_not_english(view.text),
+            foreign=foreign,
+            plain=wants_screen and not foreign and self._is_plain(view),
             n_turns=len(said),
             n_readable=len(readable),
             doubtful=[t for t in readable if self._may_push_back(t)],
@@ -165,15 +180,42 @@ class LocalClassifier:
 
     def _screen(self, read: "_Read", vectors: VectorsByText) -> dict[str, Answer]:
         view = read.view
-        if read.foreign or not is_readable(view.text):
+        if not is_readable(view.text):
             return dict.fromkeys(SCREEN_FACETS, _COULD_NOT_TELL)
+        if read.foreign:
+            return self._other_language(view)
+        if read.plain:
+            return dict.fromkeys(SCREEN_FACETS, _NOTHING)
         heads = self.weights.groups["screen"]
         dense = screen_dense(view, np.stack([vectors[w] for w in view.windows]))
         scores = heads.probabilities(heads.margins(weighted(screen_grams(view), heads.idf), dense))
-        chosen = heads.chosen(scores)
-        made = tuple(Value(name, scores[name]) for name in chosen if name == "content_creation")
-        types = tuple(Value(name, scores[name]) for name in AFFECTIVE_TYPES if name in chosen)
-        return {"content_creation": Answer(Status.OK, made), "affective_type": Answer(Status.OK, types)}
+        decided = decide(scores, heads.thresholds)
+        made = tuple(Value(name, scores[name]) for name in decided or () if name == "content_creation")
+        types = tuple(Value(name, scores[name]) for name in AFFECTIVE_TYPES if name in (decided or ()))
+        return {
+            "content_creation": Answer(Status.OK, made),
+            "affective_type": _COULD_NOT_TELL if decided is None else Answer(Status.OK, types),
+        }
+
+    def _is_plain(self, view: ScreenView) -> bool:
+        """Whether the first words alone rule out content creation and every type: then nothing is embedded.
+
+        Asked of single messages only: a talk of several begins with a hello, which rules out nothing.
+        """
+        if view.n_messages != 1:
+            return False
+        heads = self.weights.groups["screen_gate"]
+        margins = heads.margins(weighted(gate_grams(view), heads.idf), NO_DENSE)
+        return is_readable(view.text) and not heads.chosen(heads.probabilities(margins))
+
+    def _other_language(self, view: ScreenView) -> dict[str, Answer]:
+        """Whether a piece of writing is asked for, which shows in the words of many languages; no more is guessed."""
+        heads = self.weights.groups["screen_other_language"]
+        scores = heads.probabilities(heads.margins(weighted(other_language_grams(view), heads.idf), NO_DENSE))
+        if not heads.chosen(scores):
+            return dict.fromkeys(SCREEN_FACETS, _COULD_NOT_TELL)
+        made = (Value("content_creation", scores["content_creation"]),)
+        return {"content_creation": Answer(Status.OK, made), "affective_type": _NOTHING}
 
     def _may_push_back(self, turn: Turn) -> bool:
         """Whether the turn's words leave room for pushback: a cheap look before anything is embedded."""
@@ -238,6 +280,29 @@ class LocalClassifier:
 
 
 VALENCES = ("neutral", "negative", "positive")
+
+
+NO_DENSE: Vectors = np.ones(1, dtype=np.float32)
+"""The dense features of heads that look at words alone."""
+
+
+def decide(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> list[str] | None:
+    """Content creation or types from the probabilities of the screen's heads; None where it could not be told.
+
+    Whether any type applies is asked of a head of its own, which has more to learn from than each type. Where it says
+    yes and no type reaches its threshold, the nearest is taken; of content creation and types, which exclude one
+    another, the one further above its threshold.
+    """
+    over = {name: scores[name] / thresholds[name] for name in thresholds}
+    types = [t for t in AFFECTIVE_TYPES if over[t] >= 1]
+    made = over["content_creation"]
+    if made >= 1 and (not types or made >= max(over[t] for t in types)):
+        return ["content_creation"]
+    if abs(scores[AFFECTIVE] - thresholds[AFFECTIVE]) < DOUBT:
+        return None
+    if over[AFFECTIVE] < 1:
+        return []
+    return types or [max(AFFECTIVE_TYPES, key=lambda t: over[t])]
 
 
 def screen_dense(view: ScreenView, windows: Vectors) -> Vectors:

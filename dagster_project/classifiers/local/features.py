@@ -1,8 +1,9 @@
 """Features of a text: hashed word n-grams and a few counts of structure.
 
 The hash is zlib.crc32 into a fixed table: stable over machines and versions, no vocabulary to ship, nothing pickled.
-Weights of terms: 1 + log(count), times an inverse document frequency learnt in training, L2-normalised. Not here:
-embeddings (`embedder.py`), the heads that weigh the features (`heads.py`), training (`training/`).
+Weights of terms: 1 + log(count), times an inverse document frequency learnt in training, L2-normalised block by block:
+what is asked in the first words of a long text is not outweighed by the text. Not here: embeddings (`embedder.py`), the
+heads that weigh the features (`heads.py`), training (`training/`).
 """
 
 import math
@@ -15,16 +16,23 @@ from numpy.typing import NDArray
 
 from dagster_project.classifiers.local.reading import ScreenView, Turn
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 TABLE_BITS = 16
 TABLE_SIZE = 1 << TABLE_BITS
 
 Sparse = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Column numbers and weights before the inverse document frequency."""
 
+Blocks = tuple[tuple[float, Sparse], ...]
+"""Parts of a text, each with the length that its terms are scaled to."""
+
+OPENING_WEIGHT = 0.7
+GATE_CHARACTERS = 400
+
 _TOKEN = re.compile(
     r"[a-z]+(?:'[a-z]+)?|\d+|[!?]+|\*+|[:;=8x]-?'?[()\[\]dpo/\\|*]+|<3|[\U0001F300-\U0001FAFF\u2600-\u27BF]|[^\W\d_a-z]+"
 )
+_ANY_WORD = re.compile(r"[^\W\d_]+")
 _LONG_DRAWN = re.compile(r"([a-z])\1{2,}")
 _ACTION = re.compile(r"\*[^*\n]{2,120}\*")
 _CODE = re.compile(r"[{}<>;=\\|_\[\]`$]")
@@ -69,34 +77,56 @@ def hashed(grams: Iterable[str]) -> Sparse:
     )
 
 
-def weighted(sparse: Sparse, idf: NDArray[np.float32]) -> Sparse:
-    """Apply the inverse document frequency and normalise to length one."""
-    columns, values = sparse
-    values = values * idf[columns]
-    length = float(np.linalg.norm(values))
-    return columns, (values / length if length else values).astype(np.float32)
+def weighted(blocks: Blocks, idf: NDArray[np.float32]) -> Sparse:
+    """Apply the inverse document frequency and scale each block to its length; a column may come more than once."""
+    columns = np.concatenate([c for _, (c, _) in blocks])
+    parts = []
+    for scale, (at, values) in blocks:
+        known = values * idf[at]
+        length = float(np.linalg.norm(known))
+        parts.append(known * (scale / length) if length else known)
+    return columns, np.concatenate(parts).astype(np.float32)
 
 
-def screen_grams(view: ScreenView) -> Sparse:
-    """Words and pairs of the person's text; the opening words once more, for what is asked first."""
-    words = tokens(view.text)
+def screen_grams(view: ScreenView) -> Blocks:
+    """Words and pairs of the person's text; beside it the opening words, for what is asked first."""
     opening = tokens(view.text[:160])[:12]
-    return hashed([*word_grams(words), *word_grams(opening, "^", 2)])
+    return (1.0, hashed(word_grams(tokens(view.text)))), (OPENING_WEIGHT, hashed(word_grams(opening, "^")))
 
 
-def turn_grams(turn: Turn) -> Sparse:
+def gate_grams(view: ScreenView) -> Blocks:
+    """Words and pairs of the beginning: what a look at thousands of conversations a second can afford."""
+    return ((1.0, hashed(word_grams(tokens(view.text[:GATE_CHARACTERS])))),)
+
+
+def other_language_grams(view: ScreenView) -> Blocks:
+    """Of text in any script: words and the letters inside them, single signs and pairs where no spaces part words."""
+    text = view.text.lower()
+    return (1.0, hashed(_any_script(text))), (OPENING_WEIGHT, hashed(_any_script(text[:80], "^")))
+
+
+def _any_script(text: str, prefix: str = "") -> Iterable[str]:
+    for word in _ANY_WORD.findall(text):
+        if word[0] >= "\u2e80":
+            yield from (prefix + word[i : i + n] for n in (1, 2) for i in range(len(word) - n + 1))
+        else:
+            yield prefix + word
+            yield from (f"{prefix}#{part[i : i + 4]}" for part in (f"<{word}>",) for i in range(max(1, len(part) - 3)))
+
+
+def turn_grams(turn: Turn) -> Blocks:
     """The turn's words up to triples, its opening once more, and single words of what it answers."""
     words = tokens(turn.text)
     opening = words[:16]
     before = tokens(turn.before)
-    return hashed([*word_grams(words, "", 3), *word_grams(opening, "^", 3), *word_grams(before, "u:", 1)])
+    return ((1.0, hashed([*word_grams(words, "", 3), *word_grams(opening, "^", 3), *word_grams(before, "u:", 1)])),)
 
 
-def message_grams(text: str) -> Sparse:
+def message_grams(text: str) -> Blocks:
     """Words, pairs and triples of one message, and the letters inside words (spelling in chat is loose)."""
     words = tokens(text)
     inside = (f"#{padded[i : i + 4]}" for w in words for padded in (f"<{w}>",) for i in range(max(1, len(padded) - 3)))
-    return hashed([*word_grams(words, "", 3), *inside])
+    return ((1.0, hashed([*word_grams(words, "", 3), *inside])),)
 
 
 def _share(count: int, of: int) -> float:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ class Heads:
     intercept: NDArray[np.float32]
     threshold: NDArray[np.float32]
 
+    @cached_property
+    def thresholds(self) -> dict[str, float]:
+        """By head, the probability from which on it says yes."""
+        return {n: float(t) for n, t in zip(self.names, self.threshold, strict=True)}
+
     def margins(self, sparse: Sparse, dense: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw scores, shape (heads,). `sparse` is already weighted."""
         columns, values = sparse
@@ -54,7 +60,7 @@ class Heads:
 
     def chosen(self, probabilities: dict[str, float]) -> list[str]:
         """Heads whose probability reaches their threshold, in order."""
-        return [n for n, t in zip(self.names, self.threshold, strict=True) if probabilities[n] >= float(t)]
+        return [n for n, t in self.thresholds.items() if probabilities[n] >= t]
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ def clearly_not_english(text: str) -> bool:
     foreign_script = sum(ch > "\u024f" for ch in letters) / len(letters)
     if foreign_script > 0.5:
         return english < 3
+    # "Thơ về biển": too short for function words, but no English word has so many marks.
+    marked = sum(ch > "\x7f" for ch in letters)
+    if marked >= 2 and marked / len(letters) >= 0.2 and not english:
+        return True
     if len(words) < MIN_WORDS:
         return False
     others = sum(w in OTHERS for w in words)
