@@ -25,8 +25,8 @@ Way = TypeVar("Way")
 
 
 def some(ways: Sequence[Way]) -> Sequence[Way]:
-    """Every second of these ways, as each runs the program; all of them in `make audit`."""
-    return ways if os.environ.get("CONFIDE_AUDIT") else ways[::2]
+    """Every third of these ways, as each runs the program; all of them in `make audit`."""
+    return ways if os.environ.get("CONFIDE_AUDIT") else ways[::3]
 
 
 @pytest.fixture
