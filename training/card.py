@@ -211,7 +211,7 @@ The cheap look loses {gate["missed"]:.1%} of what has a label, out of fold, and 
 
 ## Agreement on sources it learnt from (out of fold)
 Five folds (three for sentiment), what belongs together in one fold. Optimistic for logs that look different, and
-thresholds were chosen on these very rows. Pushback's threshold expects it in one turn of five, not in every second as
+thresholds were chosen on these very rows. Pushback's threshold expects it in one turn of ten, not in every second as
 in XSTest.
 
 {_table(_SCREEN_HEAD, _screen_rows(ins["screen"]["by_source"]))}

@@ -76,13 +76,13 @@ THRESHOLDS: dict[str, Literal["f1", "gate", "half"]] = {
     "pushback": "f1",
     "sentiment": "half",
 }
-BASE_RATES = {"pushback": 0.2, "screen_other_language": 0.2}
-"""One turn in five, between XSTest's half and the study's few in a hundred, which would lose nearly all of the milder
-kinds: the heads tell these less surely than refusals (out of fold: own examples F1 .59 at one in ten, .68 at one in
-five; false alarms in human talks .02 and .03). Of conversations in other languages one in five, where the rows have
-near half."""
-LOST = {"screen_gate": 0.005, "pushback_gate": 0.02}
-"""The share of the true ones that a gate may lose."""
+BASE_RATES = {"pushback": 0.1, "screen_other_language": 0.2}
+"""One turn in ten. XSTest's half would call every second talk pushback; the study's rate (under a tenth of
+conversations, so a few turns in a hundred) would lose nearly all of the milder kinds, which the heads tell less surely
+than refusals. Of conversations in other languages one in five, where the rows have near half."""
+LOST = {"screen_gate": 0.005, "pushback_gate": 0.08}
+"""The share of the true ones that a gate may lose. Of pushback it loses those that the heads would miss too: of what
+they find, under one in fifty (out of fold); .02 would embed three turns of four."""
 MIN_DF = 2
 """A column met in fewer examples weighs nothing: it would tell one example, not a kind."""
 
