@@ -54,13 +54,11 @@ def probabilities(fit: Fitted) -> np.ndarray:
     return 1 / (1 + np.exp(-(fit.heads.slope * fit.margins + fit.heads.intercept)))
 
 
-def judged_examples(
-    examples: Sequence[Example], p: np.ndarray, thresholds: Mapping[str, float], source: str | None = None
-) -> list[Judged]:
+def judged_examples(examples: Sequence[Example], p: np.ndarray, thresholds: Mapping[str, float]) -> list[Judged]:
     """What the screen decides of examples from probabilities (rows, heads); variants are not measured on."""
     found = []
     for example, row in zip(examples, p, strict=True):
-        if example.variant or source not in (None, example.source) or example.conversation is None:
+        if example.variant or example.conversation is None:
             continue
         decided = decide(dict(zip(HEADS["screen"], row.tolist(), strict=True)), thresholds)
         true = frozenset(h for h, y in example.labels.items() if y and h != AFFECTIVE)

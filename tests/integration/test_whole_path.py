@@ -119,7 +119,7 @@ def test_logs_without_user_ids_are_told_at_the_door_by_doctor_and_refused_at_rel
     assert not (nobodys / "publications" / "current").exists()
 
 
-def test_the_hosts_time_zone_changes_nothing(nobodys: Path) -> None:
+def test_days_are_of_utc_wherever_the_host_is(nobodys: Path) -> None:
     """Days are of UTC in the lake and in the warehouse, and no time is moved."""
     from datetime import date, datetime
 
@@ -131,3 +131,17 @@ def test_the_hosts_time_zone_changes_nothing(nobodys: Path) -> None:
     counted = warehouse_rows(nobodys)["intermediate.int_conversations"]
     days = {value for row in counted for value in row if type(value) is date}
     assert (len(counted), days) == (len(NOBODYS), {date.fromisoformat(DAYS[0])})
+
+
+def test_the_hosts_time_zone_changes_nothing(home: Path, tmp_path: Path, logs: Path) -> None:
+    elsewhere = tmp_path / "home"
+    done(confide(elsewhere, "init"))
+    key = Path("private/keys/pseudonym.key")
+    (elsewhere / key).chmod(0o600)
+    (elsewhere / key).write_bytes((home / key).read_bytes())
+    done(confide(elsewhere, "ingest", logs, env=FAR_FROM_UTC))
+    done(confide(elsewhere, "run", "--from", DAYS[5], "--to", DAYS[5], env=FAR_FROM_UTC))
+    here, there = lake_rows(home), lake_rows(elsewhere)
+    for table in ("conversations", "messages"):
+        for day in (DAYS[5],):
+            assert there[f"{table}/day={day}"] == here[f"{table}/day={day}"]
