@@ -172,7 +172,7 @@ def screen_examples(data: Path) -> list[Example]:
             found.append(Example(row["source"], text[:80], NOTHING, 0.3, conversation_of(row)))
     found.extend(_questions(data))
     found.extend(_chitchat(data))
-    return [e for e in found if e.conversation and _usable(_said(e.conversation))]
+    return [e for e in found if e.conversation and _usable(said_by_person(e.conversation))]
 
 
 def gate_examples(data: Path) -> list[Example]:
@@ -206,10 +206,11 @@ def other_language_examples(data: Path) -> list[Example]:
             seen.add(text)
             made = int(row["labels"]["arena_category"] == "creative_writing")
             found.append(Example(row["source"], text[:80], {"content_creation": made}, 1.0, conversation_of(row)))
-    return [e for e in found if e.conversation and clearly_not_english(_said(e.conversation))]
+    return [e for e in found if e.conversation and clearly_not_english(said_by_person(e.conversation))]
 
 
-def _said(conversation: Conversation) -> str:
+def said_by_person(conversation: Conversation) -> str:
+    """The human messages of a conversation, a line each: as `human_text` has them of a row."""
     return "\n".join(m.content for m in conversation.human_messages)
 
 

@@ -40,6 +40,7 @@ from training.data import (
     evaluation_rows,
     human_text,
     read_rows,
+    said_by_person,
     train_rows,
 )
 from training.fit import Fitted, fit_group, known
@@ -120,7 +121,7 @@ def of_dev_rows(judged: Sequence[Judged], examples: Sequence[Example], data: Pat
     return [
         j
         for j, e in zip(judged, kept, strict=True)
-        if e.source != "own" and e.conversation and "\n".join(m.content for m in e.conversation.human_messages) in texts
+        if e.source != "own" and e.conversation and said_by_person(e.conversation) in texts
     ]
 
 
