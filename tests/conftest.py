@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.support.homes import PARSED
+from tests.support import warm
 
 SKIPPED: list[str] = []
 AUDITED_ONLY = ["privacy/test_weakening_by_hand.py", "privacy/test_weakening_environment.py"]
@@ -26,9 +26,9 @@ settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if PARSED not in os.environ:
-        os.environ[PARSED] = tempfile.mkdtemp(prefix="parsed-")
-        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(PARSED)))
+    if warm.FOLDER not in os.environ:
+        os.environ[warm.FOLDER] = tempfile.mkdtemp(prefix="warm-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(warm.FOLDER)))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -10,18 +11,25 @@ from dagster_project.domain.periods import Period
 from dagster_project.home import Home
 from dagster_project.storage import warehouse
 from dagster_project.storage.requests import write_requests
+from tests.support import warm
 from tests.support.homes import with_parsed_project
 
 
 def run_dbt(home: Home, *arguments: str) -> str:
     """Run dbt; returns what it printed. Raises AssertionError, with that, when it fails."""
-    command = [*DBT, "--no-use-colors", *arguments]
-    with warehouse.warehouse_lock(home, timeout_seconds=300):
-        done = subprocess.run(
-            command, env={**os.environ, **warehouse.dbt_environment(home)}, capture_output=True, text=True, check=False
-        )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return done.stdout
+    words = ["--no-use-colors", *arguments]
+    environment = {**os.environ, **warehouse.dbt_environment(home)}
+    where = warm.folder()
+    with warehouse.warehouse_lock(home, timeout_seconds=300), tempfile.TemporaryFile("w+") as said:
+        if where:
+            code = warm.run(where, warm.DBT, words, environment, said.fileno(), said.fileno())
+        else:
+            cold = subprocess.run([*DBT, *words], env=environment, stdout=said, stderr=said, check=False)
+            code = cold.returncode
+        said.seek(0)
+        printed = said.read()
+    assert code == 0, printed[-6000:]
+    return printed
 
 
 def build_days(home: Home, first: date, last: date) -> str:

@@ -1,19 +1,21 @@
 """Homes for tests: made through the command line, as a user would.
 
-Lives here: running `confide` as a process, and what dbt parsed, made once for all of them. Not here: assertions.
+Lives here: running `confide` as a process, and what dbt parsed, made once for all of them. Not here: how such a process
+is made without loading everything anew (`warm.py`), assertions.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dagster_project.home import Home
+from tests.support import warm
 
 CONFIDE = str(Path(sys.executable).parent / "confide")
 
@@ -32,38 +34,46 @@ class Said:
         return json.loads(self.out)
 
 
-PARSED = "TESTS_PARSED"
-"""Variable that names the folder of this whole run of tests in which the parsed dbt project lies (`conftest.py`)."""
-
-
 def with_parsed_project(home: Home) -> Home:
     """The same home, with what dbt makes of its project before it runs: the same in every home, and seconds to make.
 
-    The first to ask has it made, as the first run of a home would. Without the folder, each home makes its own.
+    Outside a run of tests, each home makes its own.
     """
-    from dagster_project.dbt_project import manifest_path, target
+    from dagster_project.dbt_project import target
 
-    if PARSED in os.environ:
-        made = Home(Path(os.environ[PARSED]) / "home")
-        with made.root.with_name("lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            manifest_path(made)
+    if where := warm.folder():
+        warm.connected(where).close()
         for folder in (target(home).parent, target(home)):
             folder.mkdir(mode=0o700, exist_ok=True)
         for name in ("manifest.json", "partial_parse.msgpack", "project.sha256"):
-            shutil.copy(target(made) / name, target(home) / name)
+            shutil.copy(target(Home(warm.parsed_home(where))) / name, target(home) / name)
             (target(home) / name).chmod(0o600)
     return home
 
 
+READ_WHEN_USED = ("CONFIDE_", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "TZ")
+"""What a command reads of its environment after it has loaded its libraries."""
+
+
 def confide(home: Path | None, *arguments: str | Path, env: dict[str, str] | None = None, timeout: float = 600) -> Said:
-    """Run a command to its end. A home that `init` makes gets the parsed dbt project."""
-    command = [CONFIDE, *(["--home", str(home)] if home else []), *(str(a) for a in arguments)]
+    """Run a command to its end, in a process of its own. A home that `init` makes gets the parsed dbt project."""
+    words = [*(["--home", str(home)] if home else []), *(str(a) for a in arguments)]
     environment = {**os.environ, "COLUMNS": "200", "TZ": "UTC", **(env or {})}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=timeout)
-    if home and done.returncode == 0 and arguments[0] == "init":
+    where = warm.folder()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        if where and all(name.startswith(READ_WHEN_USED) for name in env or {}):
+            code = warm.run(where, warm.CONFIDE, words, environment, out.fileno(), err.fileno(), timeout)
+        else:
+            cold = subprocess.run(
+                [CONFIDE, *words], stdout=out, stderr=err, check=False, env=environment, timeout=timeout
+            )
+            code = cold.returncode
+        out.seek(0)
+        err.seek(0)
+        said = Said(code, out.read(), err.read())
+    if home and code == 0 and arguments[0] == "init":
         with_parsed_project(Home(home))
-    return Said(done.returncode, done.stdout, done.stderr)
+    return said
 
 
 def done(said: Said) -> Said:
