@@ -98,7 +98,14 @@ def ingest(
             )
         for warning in report.warnings:
             ERR.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
-        show(report.as_json(), json)
+        told = report.as_json()
+        if not json:
+            del told["formats"]
+            for (name, why), n in sorted(report.formats.items()):
+                OUT.print(
+                    f"Read as {name}: {n:,} {'file' if n == 1 else 'files'} ({why})", soft_wrap=True, markup=False
+                )
+        show(told, json)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from typing import Any, Unpack
 import orjson
 
 from dagster_project.sources.confide import Options, parse_record, with_start
-from dagster_project.sources.outcome import Left, Parsed, Refusal, Rejected
+from dagster_project.sources.outcome import Left, Parsed, Reason, Refusal, Rejected
 from dagster_project.sources.records import original_of, read_raw, record_of
 
 
@@ -54,6 +54,9 @@ def read_each(
 def finished(draft: Draft, number: int, original: bytes, **options: Unpack[Options]) -> Parsed | Rejected:
     """A draft as a conversation, or the reason why it is none."""
     try:
+        if draft.record.get("messages") in (None, []):
+            # Said first: a record of something else altogether is not one whose time is missing.
+            raise Refusal(Reason.NO_MESSAGES)
         record = {**draft.record, "conversation_id": draft.record.get("conversation_id") or derived_id(draft.record)}
         conversation, assumed_utc = parse_record(
             with_start(record, options.get("started_at")),

@@ -183,7 +183,7 @@ def _joined(
             continue
         turn = turn_of(record_of(Line(number_of_row, original_of_row)))
         said.take(turn)
-        joined += first is not None
+        joined += first is not None and not turn.follows
         number, original, user = number or number_of_row, original_of_row, user or turn.user_id
         first, newest = first or turn, turn
     if first is None or newest is None:

@@ -35,8 +35,14 @@ def unpacked(value: Any) -> Any:
 
 
 def messages_in(value: Any, role: str) -> list[Any]:
-    """The messages of an input (role `user`) or an output (`assistant`); none where nothing like one is found."""
-    value = unpacked(value)
+    """The messages of an input (role `user`) or an output (`assistant`); none where nothing like one is found.
+
+    Only the field itself is looked into when it is a text: what a person typed is never taken for messages.
+    """
+    return _messages(unpacked(value), role) or _messages(value, role)
+
+
+def _messages(value: Any, role: str) -> list[Any]:
     if isinstance(value, str):
         return [{"role": role, "content": value}] if value else []
     if isinstance(value, list):
@@ -45,17 +51,17 @@ def messages_in(value: Any, role: str) -> list[Any]:
         return [_message(m, role) for m in value if isinstance(m, (dict, str))]
     value = as_dict(value)
     for name in ("messages", "chat_history"):
-        if as_list(unpacked(value.get(name))):
-            return messages_in(value[name], role)
+        if as_list(value.get(name)):
+            return _messages(value[name], role)
     if choices := as_list(value.get("choices")):
         return [message_of(m) for m in [as_dict(choices[0]).get("message")] if isinstance(m, dict)]
     if generations := as_list(value.get("generations")):
         inner = generations[0][0] if isinstance(generations[0], list) and generations[0] else generations[0]
-        return messages_in(first_of(as_dict(inner), ("message", "text")), role)
+        return _messages(first_of(as_dict(inner), ("message", "text")), role)
     if "role" in value or "lc" in value or ("content" in value and value.get("type") in tuple(_TYPES)):
         return [_message(value, role)]
     found = first_of(value, _TEXT_KEYS if role == "user" else _REPLY_KEYS)
-    return messages_in(found, role) if isinstance(found, (str, dict, list)) else []
+    return _messages(found, role) if isinstance(found, (str, dict, list)) else []
 
 
 def _message(message: Any, role: str) -> Any:

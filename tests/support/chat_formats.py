@@ -25,7 +25,7 @@ ROWS_TABLE = TableSettings(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """A format as the tests write it."""
 
@@ -125,8 +125,8 @@ def _anthropic_message(message: dict[str, Any]) -> dict[str, Any]:
 
 def _anthropic_holds(conversation: Conversation) -> Conversation:
     """One system prompt, not empty and at the beginning; of what a tool gave a mark."""
-    messages = conversation["messages"]
-    system = [m for m in _split(conversation)[0] if m["role"] == "system" and m["content"]][:1]
+    messages = _anthropic_order(conversation["messages"])
+    system = [m for m in messages if m["role"] == "system"][:1]
     spoken = [
         {**m, "content": "[tool_result]"} if m["role"] == "tool" else m for m in messages if m["role"] != "system"
     ]
