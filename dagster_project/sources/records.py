@@ -34,7 +34,10 @@ class Row:
     @property
     def original(self) -> bytes:
         """The row as JSON, for the quarantine."""
-        return json.dumps(self.value, ensure_ascii=True, default=str).encode()
+        try:
+            return orjson.dumps(self.value, default=str)
+        except TypeError:
+            return json.dumps(self.value, ensure_ascii=True, default=str).encode()
 
 
 def read_raw(

@@ -7,7 +7,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class Form:
 
 
 def _start(conversation: Conversation) -> datetime:
-    return datetime.fromisoformat(conversation["started_at"])
+    start = datetime.fromisoformat(conversation["started_at"])
+    return start if start.tzinfo else start.replace(tzinfo=UTC)
 
 
 def _only(roles: Iterable[str]) -> Callable[[Conversation], Conversation]:

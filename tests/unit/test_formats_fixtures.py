@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from dagster_project.settings import TableSettings
-from dagster_project.sources import chatgpt_export, langfuse, langsmith, openai
+from dagster_project.sources import api_logs, chatgpt_export, langfuse, langsmith, openai
 from dagster_project.sources.outcome import Left, Parsed, Rejected
 from dagster_project.sources.registry import AS_ASKED, NOT_RECOGNISED, SOURCES, names, source_named, source_of
 from dagster_project.sources.table import NoMappingError
@@ -245,6 +246,24 @@ def test_two_strangers_who_begin_alike_stay_two(tmp_path: Path) -> None:
     found = read(write_lines(tmp_path / "log.jsonl", entries), "openai")
     assert sorted(len(said(o)) for o in found) == [2, 4, 4]
     assert len({o.conversation.conversation_id for o in found}) == 3
+
+
+def test_the_page_of_formats_has_each_of_them_and_no_other() -> None:
+    """A format that nobody finds is not there; one that is promised and missing is worse."""
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([a-z][a-z-]+)` \|", text, re.MULTILINE)
+    known = [name for name in names() if name != "auto"]
+    assert sorted(named) == sorted(known * 2), "one row each in the table of names and in that of what is kept"
+    for what in Left:
+        assert f"`{what.value}`" in text
+    for keys in (
+        api_logs.REQUEST_KEYS,
+        api_logs.REPLY_KEYS,
+        api_logs.TIME_KEYS,
+        api_logs.THREAD_KEYS,
+        api_logs.USER_KEYS,
+    ):
+        assert [key for key in keys if f"`{key}`" not in text] == []
 
 
 HUMAN = {"from": "human", "value": "x"}
