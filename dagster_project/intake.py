@@ -276,13 +276,16 @@ class _Desk:
         messages = conversation.messages
         conversation_key = self._pseudonyms.conversation(conversation.conversation_id)
         user_key = self._pseudonyms.user(conversation.user_id)
-        if self._erased.covers(user_key, conversation_key, conversation.started_at):
+        started_at = conversation.started_at
+        if record.began_earlier:
+            started_at = min(self._index.start_of(conversation_key) or started_at, started_at)
+        if self._erased.covers(user_key, conversation_key, started_at):
             report.erased += 1
             return
         entry = Entry(
             conversation_key=conversation_key,
             user_key=user_key,
-            started_at=conversation.started_at,
+            started_at=started_at,
             n_messages=len(messages),
             content_hash=self._content_hash(messages),
         )

@@ -23,11 +23,12 @@ from dagster_project.sources.records import original_of, read_raw, record_of
 class Draft:
     """A record in canonical keys (`confide.FIELDS`), not validated yet, and what was left out of it.
 
-    No `conversation_id`: one is derived from what the conversation is.
+    No `conversation_id`: one is derived from what the conversation is. began_earlier: see `Parsed`.
     """
 
     record: dict[str, Any] = field(repr=False)
     left_out: Mapping[Left, int] = field(default_factory=dict)
+    began_earlier: bool = False
 
 
 def read_each(
@@ -65,7 +66,7 @@ def finished(draft: Draft, number: int, original: bytes, **options: Unpack[Optio
         )
     except Refusal as refusal:
         return Rejected(refusal.reason, number, original, len(original))
-    return Parsed(conversation, assumed_utc, number, original, draft.left_out)
+    return Parsed(conversation, assumed_utc, number, original, draft.left_out, draft.began_earlier)
 
 
 def derived_id(record: Mapping[str, Any]) -> str:

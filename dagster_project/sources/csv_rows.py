@@ -4,6 +4,7 @@ Not here: what the columns mean (`table.py`).
 """
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def _next(rows: Iterator[list[str]]) -> list[str] | Reason | None:
 
 
 def _row(number: int, header: list[str], cells: list[str]) -> Row | Rejected:
-    original = "\n".join(cells).encode("utf-8", "surrogateescape")
+    # Under a key that speaks of ids: any cell may be the id of somebody who was erased (`mentions.py`).
+    original = json.dumps({"ids_or_words": cells}).encode()
     if len(cells) != len(header):
         return Rejected(Reason.INVALID_ROW, number, original, len(original))
     if not all(cell.isascii() or _is_text(cell) for cell in cells):

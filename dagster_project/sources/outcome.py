@@ -79,8 +79,9 @@ LEFT_DESCRIPTIONS: dict[Left, str] = {
 class Parsed:
     """A conversation read. `assumed_utc`: its start had no time zone. `original`: the record as it came.
 
-    left_out: how much of what the record holds beside the conversation was left out. Text is kept out of the repr: it
-    may end up in a log.
+    left_out: how much of what the record holds beside the conversation was left out. began_earlier: its start is that
+    of a record that goes on with what was said before it; what an earlier file says of the start is better. Text is
+    kept out of the repr: it may end up in a log.
     """
 
     conversation: Conversation = field(repr=False)
@@ -88,6 +89,7 @@ class Parsed:
     line_number: int = 0
     original: bytes = field(default=b"", repr=False)
     left_out: Mapping[Left, int] = field(default_factory=dict)
+    began_earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

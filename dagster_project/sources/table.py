@@ -6,6 +6,7 @@ their times, else of the file. Not here: the settings (`settings.py`), reading C
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,6 +21,7 @@ from dagster_project.sources.threads import Turn, join_threads
 from dagster_project.sources.traced import unpacked
 
 _HEAD_BYTES = 4096
+_LOOKED_AT = 50
 
 
 class NoMappingError(ConfideError):
@@ -49,9 +51,9 @@ class Table:
         return join_threads(self._rows(path, options), self.turn_of, **options)
 
     def sample(self, path: Path) -> list[dict[str, Any]]:
-        """The first row of a CSV file, by which it may be recognised; none of another file."""
-        row = next(read_rows(path, self.columns.delimiter), None) if is_csv(path) else None
-        return [row.value] if isinstance(row, Row) else []
+        """The first sound row of a CSV file, by which it may be recognised; none of another file."""
+        rows = islice(read_rows(path, self.columns.delimiter), _LOOKED_AT) if is_csv(path) else ()
+        return [row.value for row in rows if isinstance(row, Row)][:1]
 
     def turn_of(self, record: dict[str, Any]) -> Turn:
         """One row. Raises Refusal."""
@@ -95,9 +97,20 @@ class Table:
         return record.get(column) if column else None
 
     def _rows(self, path: Path, options: Options) -> Iterator[Line | Row | Rejected]:
-        if is_csv(path):
-            return read_rows(path, self.columns.delimiter, options.get("bytes_read"))
-        return read_raw(path, sorted(self._named()), options.get("bytes_read"))
+        bytes_read = options.get("bytes_read")
+        raws: Iterator[Line | Row | Rejected] = (
+            read_rows(path, self.columns.delimiter, bytes_read)
+            if is_csv(path)
+            else read_raw(path, sorted(self._named()), bytes_read)
+        )
+        for raw in raws:
+            yield self._with_ids(raw) if isinstance(raw, Row) else raw
+
+    def _with_ids(self, row: Row) -> Row:
+        """A row with its ids under names that say so: should it be refused, it is still known whose it is."""
+        columns = self.columns
+        ids = {"conversation_id": columns.conversation_id, "user_id": columns.user_id}
+        return Row(row.number, {**{name: self._cell(row.value, column) for name, column in ids.items()}, **row.value})
 
     def _says_what_is_said(self) -> bool:
         return bool(self.columns.messages or self.columns.role or self.columns.human)

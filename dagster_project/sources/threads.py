@@ -78,6 +78,7 @@ def join_threads(raws: Records, turn_of: TurnOf, **options: Unpack[Options]) -> 
     """
     options["now"] = options.get("now") or datetime.now(UTC)
     with closing(sqlite3.connect("", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = OFF")
         db.executescript(_SCHEMA)
         db.execute("BEGIN")
         for raw in raws:
@@ -116,6 +117,11 @@ def _spoken(messages: Sequence[Any]) -> list[Message]:
 
 def _same(one: Message, other: Message) -> bool:
     return one.role is other.role and one.content.strip() == other.content.strip()
+
+
+def _repeats(spoken: Sequence[Message]) -> bool:
+    """Whether a record holds more than what is new in it: a reply, and something after it."""
+    return any(message.role is Role.ASSISTANT for message in spoken[:-1])
 
 
 def _digest(user: str | None, spoken: Sequence[Message]) -> bytes:
@@ -196,8 +202,10 @@ def _joined(
         "surface": first.surface,
         "messages": said.messages,
     }
+    began_earlier = _repeats(_spoken(first.messages)) and first.thread not in (None, "")
     counts = {Left.OTHER_BRANCHES: said.others, Left.JOINED_RECORDS: joined, Left.INNER_STEPS: inner}
-    return finished(Draft(record, {k: n for k, n in counts.items() if n}), number, original, **options)
+    draft = Draft(record, {k: n for k, n in counts.items() if n}, began_earlier)
+    return finished(draft, number, original, **options)
 
 
 class _Transcript:
@@ -215,7 +223,7 @@ class _Transcript:
         alike = 0
         while alike < min(len(spoken), len(known)) and _same(spoken[alike], known[alike]):
             alike += 1
-        repeats = any(message.role is Role.ASSISTANT for message in spoken[:-1])
+        repeats = _repeats(spoken)
         overlap = self._overlap(spoken) if repeats and not alike else 0
         if alike == len(known) and not (turn.follows and self.messages):
             self.messages, self._spoken = turn.messages, spoken

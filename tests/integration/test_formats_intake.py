@@ -13,7 +13,7 @@ from dagster_project.home import Home
 from dagster_project.intake import NO_USER_IDS, ingest
 from dagster_project.sources.registry import names
 from dagster_project.storage.landing import Landing
-from tests.support.chat_formats import FORMS, Form
+from tests.support.chat_formats import FORMS, ROWS_TABLE, Form, grown
 from tests.support.conversations import NOW, new_home, record, turns, write_lines
 from tests.support.homes import confide, done
 
@@ -103,6 +103,34 @@ def test_a_conversation_that_has_grown_in_a_later_export_replaces_the_earlier(ho
     late = chatgpt.write(tmp_path / "late.json", [record("c", messages=talk)])
     report = ingest(home, [early, late], now=NOW)
     assert (report.accepted, report.replaced, report.quarantined) == (1, 1, {})
+
+
+@pytest.mark.parametrize("parts", [[0, 1], [1, 0]])
+def test_a_thread_that_goes_on_in_the_next_days_log_is_one_conversation(
+    home: Home, tmp_path: Path, parts: list[int]
+) -> None:
+    """Logs are cut at midnight, conversations are not."""
+    entries = grown(record("c", messages=turns(*"abcdef")), minutes=600)
+    files = [write_lines(tmp_path / "1.jsonl", entries[:2]), write_lines(tmp_path / "2.jsonl", entries[2:])]
+    report = ingest(home, [files[i] for i in parts], now=NOW)
+    (day,) = Landing(home).days()
+    content = Landing(home).read_day(day)[1]["content"].to_list()
+    if parts == [0, 1]:
+        assert (report.accepted, report.replaced, report.quarantined) == (1, 1, {})
+        assert (day.isoformat(), content) == ("2026-10-05", list("abcdef"))
+    else:  # the later part came first: its start stands, and the earlier part is kept aside, not counted twice
+        assert (report.accepted, report.quarantined, content) == (1, {"conflict": 1}, list("abcdef"))
+
+
+def test_a_broken_row_of_an_erased_person_is_not_even_set_aside(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("chat,customer,sent,channel,speaker,said\nk,u-gone,2026-10-05,a,human,x\n")
+    ingest(home, [tmp_path / "a.csv"], now=NOW, table=ROWS_TABLE)
+    done(confide(home.root, "erase", "--user-id", "u-gone"))
+    (tmp_path / "b.csv").write_text(
+        "chat,customer,sent,channel,speaker,said\nk2,u-gone,2026-10-05,a,human,x,one too many\nk3,u-gone,never,a,human,x\n"
+    )
+    report = ingest(home, [tmp_path / "b.csv"], now=NOW, table=ROWS_TABLE)
+    assert (report.erased, report.quarantined) == (2, {})
 
 
 def test_whoever_was_erased_stays_out_in_every_format(home: Home, tmp_path: Path) -> None:

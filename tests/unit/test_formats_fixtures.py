@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,27 @@ def test_the_page_of_formats_has_each_of_them_and_no_other() -> None:
         api_logs.USER_KEYS,
     ):
         assert [key for key in keys if f"`{key}`" not in text] == []
+
+
+def test_what_waits_to_be_joined_lies_in_a_private_file_without_a_name(tmp_path: Path) -> None:
+    """A spill file that others may read, or that a kill leaves behind, is a copy of everybody's chats."""
+    entries = [
+        {"timestamp": "2026-10-05T08:00:00Z", "id": n, "messages": turns(f"{n} " + "x" * 50_000)} for n in range(200)
+    ]
+    path = write_lines(tmp_path / "log.jsonl", entries)
+    outcomes = openai.read(path, now=NOW)
+    assert isinstance(next(outcomes), Parsed)
+    spilled = [fd for fd in Path("/proc/self/fd").iterdir() if _link(fd).endswith("(deleted)")]
+    modes = [stat.S_IMODE(fd.stat().st_mode) for fd in spilled if fd.stat().st_size > 5_000_000]
+    outcomes.close()  # type: ignore[attr-defined]
+    assert modes == [0o600]
+
+
+def _link(descriptor: Path) -> str:
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
 
 
 HUMAN = {"from": "human", "value": "x"}
