@@ -202,7 +202,7 @@ def _joined(
         "surface": first.surface,
         "messages": said.messages,
     }
-    began_earlier = _repeats(_spoken(first.messages)) and first.thread not in (None, "")
+    began_earlier = first.thread not in (None, "") and _repeats(_spoken(first.messages))
     counts = {Left.OTHER_BRANCHES: said.others, Left.JOINED_RECORDS: joined, Left.INNER_STEPS: inner}
     draft = Draft(record, {k: n for k, n in counts.items() if n}, began_earlier)
     return finished(draft, number, original, **options)
@@ -219,13 +219,16 @@ class _Transcript:
     def take(self, turn: Turn) -> None:
         """The next record: repeats what was said and goes on, is an earlier state of it, parts from it, or follows."""
         self.others += turn.left_out
-        spoken, known = _spoken(turn.messages), self._spoken
+        if not self.messages:
+            self.messages = turn.messages
+            return
+        spoken, known = _spoken(turn.messages), self._spoken or _spoken(self.messages)
         alike = 0
         while alike < min(len(spoken), len(known)) and _same(spoken[alike], known[alike]):
             alike += 1
         repeats = _repeats(spoken)
-        overlap = self._overlap(spoken) if repeats and not alike else 0
-        if alike == len(known) and not (turn.follows and self.messages):
+        overlap = self._overlap(known, spoken) if repeats and not alike else 0
+        if alike == len(known) and not turn.follows:
             self.messages, self._spoken = turn.messages, spoken
         elif overlap or turn.follows or not (repeats or alike == len(spoken) or (alike and len(spoken) == len(known))):
             unsaid = [m for m in turn.messages if turn.follows or parse_message(m).role is not Role.SYSTEM]
@@ -234,9 +237,9 @@ class _Transcript:
             self.others += len(known) - alike
             self.messages, self._spoken = turn.messages, spoken
 
-    def _overlap(self, spoken: Sequence[Message]) -> int:
+    @staticmethod
+    def _overlap(known: Sequence[Message], spoken: Sequence[Message]) -> int:
         """With how many of its messages a record repeats the last ones: of a log that keeps a window of the history."""
-        known = self._spoken
         for n in range(min(len(known), len(spoken)), 0, -1):
             if all(_same(one, other) for one, other in zip(known[-n:], spoken, strict=False)):
                 return n
