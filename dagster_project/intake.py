@@ -16,9 +16,11 @@ from pathlib import Path
 from dagster_project.domain.conversations import Message
 from dagster_project.errors import ConfideError, scrubbed
 from dagster_project.home import Home
+from dagster_project.settings import TableSettings
 from dagster_project.sources import registry
 from dagster_project.sources.mentions import ids_in, ids_in_path
 from dagster_project.sources.outcome import Parsed, Reason, Rejected
+from dagster_project.sources.streams import BytesRead
 from dagster_project.storage.in_use import in_use
 from dagster_project.storage.ingest_index import WAIT_SECONDS, Entry, IngestIndex, Verdict
 from dagster_project.storage.landing import Landing
@@ -27,7 +29,7 @@ from dagster_project.storage.pseudonyms import Pseudonyms
 from dagster_project.storage.quarantine import Quarantine
 from dagster_project.storage.tombstones import Erased, Tombstones
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".csv")
 PACKED = ("", ".gz", ".zst")
 _READABLE = tuple(suffix + packed for suffix in SUFFIXES for packed in PACKED)
 
@@ -51,6 +53,8 @@ class IntakeReport:
     """What became of every record of an ingest. accepted + duplicates + replaced + erased + quarantined = total.
 
     erased: records of people and conversations that were erased, and of times erased by age: they stay out.
+    left_out: what accepted and replaced conversations had beside the path that was kept, by `Left`.
+    formats: how many files were read in which format, and why in that one.
     """
 
     accepted: int = 0
@@ -61,6 +65,8 @@ class IntakeReport:
     days: list[date] = field(default_factory=list)
     assumed_utc: int = 0
     without_user_id: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    formats: dict[tuple[str, str], int] = field(default_factory=dict)
     files: int = 0
     files_passed_over: int = 0
 
@@ -83,6 +89,10 @@ class IntakeReport:
             )
         if self.assumed_utc:
             warnings.append(f"{self.assumed_utc:,} conversations have no time zone: taken as UTC")
+        if untimed := self.quarantined.get(Reason.MISSING_TIME.value):
+            warnings.append(
+                f"{untimed:,} conversations say no time and were set aside: give the day with --started-at YYYY-MM-DD"
+            )
         return warnings
 
     def as_json(self) -> dict[str, object]:
@@ -96,6 +106,8 @@ class IntakeReport:
             "days": [day.isoformat() for day in self.days],
             "assumed_utc": self.assumed_utc,
             "without_user_id": self.without_user_id,
+            "left_out": self.left_out,
+            "formats": [{"format": name, "why": why, "files": n} for (name, why), n in sorted(self.formats.items())],
         }
 
 
@@ -108,15 +120,18 @@ def ingest(
     step: Step | None = None,
     buffer_bytes: int = BUFFER_BYTES,
     wait_seconds: float = WAIT_SECONDS,
+    started_at: datetime | None = None,
+    table: TableSettings | None = None,
 ) -> IntakeReport:
     """Read chat logs into landing. Records that cannot be used are quarantined, and the others go on.
 
     paths: files, and folders whose readable files are taken in order. now: the clock that future dates are
-    measured by. buffer_bytes: memory for rows before they are set aside on disk. Raises IntakeError,
-    UnknownFormatError, IngestBusyError, HomeError; no message holds a word of a conversation.
+    measured by. buffer_bytes: memory for rows before they are set aside on disk. started_at: when conversations began
+    that say no time themselves. table: the columns of tables. Raises IntakeError, UnknownFormatError, NoMappingError,
+    IngestBusyError, HomeError; no message holds a word of a conversation.
     """
     if format != registry.AUTO:
-        registry.source_named(format)
+        registry.source_named(format, table)
     files, passed_over = find_files(paths)
     landing, now = Landing(home), now or datetime.now(UTC)
     report, step = IntakeReport(files=len(files), files_passed_over=passed_over), step or _nothing
@@ -130,8 +145,11 @@ def ingest(
         catch_up(index, landing)
         # Key and tombstones only now: another may have rotated or erased while this one waited.
         desk = _Desk(Pseudonyms(home.key()), Tombstones(home).read(), index, writer, quarantine, report)
-        for path, records in _records(files, format, now, progress):
-            for record in records:
+        for path, bytes_read in _files(files, progress):
+            chosen = registry.source_of(path, format, table)
+            as_what = (chosen.source.NAME, chosen.why)
+            report.formats[as_what] = report.formats.get(as_what, 0) + 1
+            for record in chosen.source.read(path, now=now, started_at=started_at, bytes_read=bytes_read):
                 desk.take(path, record)
         names = writer.land(lambda name: step(f"landed {name}"))
         quarantine.keep()
@@ -202,15 +220,14 @@ def catch_up(index: IngestIndex, landing: Landing) -> None:
     index.cover(missing)
 
 
-def _records(
-    files: list[Path], format: str, now: datetime, progress: Progress | None
-) -> Iterator[tuple[Path, Iterator[Parsed | Rejected]]]:
+def _files(files: list[Path], progress: Progress | None) -> Iterator[tuple[Path, BytesRead | None]]:
+    """Each file, and what is to be told how far reading it is."""
     sizes = [_size(path) for path in files]
     total, done = sum(sizes), 0
     for path, size in zip(files, sizes, strict=True):
         before = done
         bytes_read = (lambda n, before=before: progress(before + n, total)) if progress is not None else None
-        yield path, registry.source_of(path, format).read(path, now=now, bytes_read=bytes_read)
+        yield path, bytes_read
         done += size
         if progress is not None:
             progress(done, total)
@@ -259,13 +276,16 @@ class _Desk:
         messages = conversation.messages
         conversation_key = self._pseudonyms.conversation(conversation.conversation_id)
         user_key = self._pseudonyms.user(conversation.user_id)
-        if self._erased.covers(user_key, conversation_key, conversation.started_at):
+        started_at = conversation.started_at
+        if record.began_earlier:
+            started_at = min(self._index.start_of(conversation_key) or started_at, started_at)
+        if self._erased.covers(user_key, conversation_key, started_at):
             report.erased += 1
             return
         entry = Entry(
             conversation_key=conversation_key,
             user_key=user_key,
-            started_at=conversation.started_at,
+            started_at=started_at,
             n_messages=len(messages),
             content_hash=self._content_hash(messages),
         )
@@ -282,6 +302,8 @@ class _Desk:
             report.accepted += 1
         else:
             report.replaced += 1
+        for what, n in record.left_out.items():
+            report.left_out[what.value] = report.left_out.get(what.value, 0) + n
         self._writer.add(
             conversation_key=entry.conversation_key,
             user_key=entry.user_key,

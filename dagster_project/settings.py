@@ -6,9 +6,9 @@ privacy thresholds may be (`policy/`), which files exist (`home.py`). Read once,
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from dagster_project.domain.periods import PeriodKind
@@ -116,6 +116,40 @@ class RetentionSettings(Section):
     days: int | None = Field(default=None, ge=1)
 
 
+class TableSettings(Section):
+    """Which columns of a Parquet or CSV file are what, for `--format table`.
+
+    Three layouts: `messages` names a column with a list of messages (JSON text in a CSV); `role` and `content` one
+    message a row; `human` and `assistant` one exchange a row. Rows of one conversation share its id.
+    """
+
+    conversation_id: str | None = None
+    user_id: str | None = None
+    started_at: str | None = None
+    surface: str | None = None
+    messages: str | None = None
+    role: str | None = None
+    content: str | None = None
+    human: str | None = None
+    assistant: str | None = None
+    user_roles: list[str] = ["user", "human"]
+    assistant_roles: list[str] = ["assistant", "bot", "ai"]
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Self:
+        layouts = [bool(self.messages), bool(self.role or self.content), bool(self.human or self.assistant)]
+        if sum(layouts) > 1 or bool(self.role) != bool(self.content) or (self.assistant and not self.human):
+            raise ValueError("name messages, or role and content, or human and assistant")
+        return self
+
+
+class SourcesSettings(Section):
+    """How input is read where its format leaves that open."""
+
+    table: TableSettings = TableSettings()
+
+
 class CodebookSettings(Section):
     """Folders with an organisation's own facets, relative to the home."""
 
@@ -150,6 +184,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     codebook: CodebookSettings = CodebookSettings()
     report: ReportSettings = ReportSettings()
+    sources: SourcesSettings = SourcesSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -234,6 +269,19 @@ release = false           # true: complete periods are released without being as
 
 [retention]
 # days = 365              # conversations older than this are erased, every day; what was published stays
+
+[sources.table]           # the columns of your own Parquet or CSV, read with: confide ingest FILE --format table
+# conversation_id = "chat_id"
+# user_id = "customer"    # a pseudonym will do; without users nothing can be published
+# started_at = "sent_at"  # the earliest of a conversation's rows counts
+# messages = "messages"   # a list of messages with role and content (as JSON text in a CSV) …
+# role = "speaker"        # … or a message a row: who speaks,
+# content = "text"        #   and what is said …
+# human = "question"      # … or an exchange a row: what the person says,
+# assistant = "answer"    #   and what the assistant answers
+# user_roles = ["user", "human"]          # what `role` holds for the person
+# assistant_roles = ["assistant", "bot", "ai"]
+# delimiter = ","
 
 [report]
 # notice = "Internal"     # a line at the head of the report

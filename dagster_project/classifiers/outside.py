@@ -22,8 +22,10 @@ from dagster_project.domain.conversations import Conversation, Role
 from dagster_project.domain.labels import Answer, Labelled, Status
 from dagster_project.domain.study import counted_types
 from dagster_project.settings import read_settings
-from dagster_project.sources.confide import parse_line, read
+from dagster_project.sources import confide
+from dagster_project.sources.confide import parse_line
 from dagster_project.sources.outcome import Parsed, Rejected
+from dagster_project.sources.registry import Source, source_of
 from dagster_project.storage.files import replacing
 
 BATCH = 256
@@ -83,16 +85,20 @@ def classify_to(
     facets: Sequence[str] | None = None,
     progress: Progress | None = None,
     kind: str = "local",
+    format: str = confide.NAME,
 ) -> int:
     """Label a file, JSON lines to `out` (whole or not at all) or stdout. Returns the number of lines written.
 
     kind: local or claude; Claude is asked as `CONFIDE_CLAUDE__…` says, one by one unless that says `batch`. What it
-    answers is forgotten afterwards, unless `CONFIDE_LEDGER__URL` names a ledger. Raises ConfideError, OSError.
+    answers is forgotten afterwards, unless `CONFIDE_LEDGER__URL` names a ledger. format: as for ingesting; the
+    columns of tables are those of `CONFIDE_SOURCES__TABLE__…`. Raises ConfideError, OSError.
     """
+    table = read_settings(Path(os.devnull)).sources.table
+    records = _FileOf(file, source_of(file, format, table).source)
     with classifier_of(kind) as classifier:
         if isinstance(classifier, AsksClaude):
-            classifier.ask_ahead(chosen_facets(classifier, facets), _FileOf(file))
-        results = classify_records(read(file, require_time=False), classifier, facets, progress)
+            classifier.ask_ahead(chosen_facets(classifier, facets), records)
+        results = classify_records(records.read(), classifier, facets, progress)
         if out is None:
             return _write(results, sys.stdout)
         with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
@@ -132,11 +138,15 @@ class _Kept:
 class _FileOf:
     """The conversations of a file, as often as they are gone through."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, source: Source) -> None:
+        self._file, self._source = file, source
+
+    def read(self) -> Iterator[Parsed | Rejected]:
+        """Its records; a conversation without a time is one like any other."""
+        return self._source.read(self._file, require_time=False)
 
     def __iter__(self) -> Iterator[_Kept]:
-        for record in read(self._file, require_time=False):
+        for record in self.read():
             if isinstance(record, Parsed):
                 yield _Kept(record.conversation)
 

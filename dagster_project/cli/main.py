@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +73,11 @@ def init(context: typer.Context, home: HomeOption = None) -> None:
 def ingest(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Chat logs: files or folders.")],
-    format: Annotated[str, typer.Option("--format", help="auto decides by content.")] = "auto",
+    format: Annotated[str, typer.Option("--format", help="auto decides by content; docs/formats.md has all.")] = "auto",
+    started_at: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The UTC day of conversations that say no time themselves."),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -84,10 +88,24 @@ def ingest(
         workspace = workspace_of(context, home)
         with progress_bar() as bar:
             bar.start("Reading bytes", 0)
-            report = take_in(workspace.home, paths, format=format, progress=bar.reach)
+            report = take_in(
+                workspace.home,
+                paths,
+                format=format,
+                progress=bar.reach,
+                started_at=started_at.replace(tzinfo=UTC) if started_at else None,
+                table=workspace.settings.sources.table,
+            )
         for warning in report.warnings:
             ERR.print(f"Warning: {warning}", style="yellow", soft_wrap=True, markup=False)
-        show(report.as_json(), json)
+        told = report.as_json()
+        if not json:
+            del told["formats"]
+            for (name, why), n in sorted(report.formats.items()):
+                OUT.print(
+                    f"Read as {name}: {n:,} {'file' if n == 1 else 'files'} ({why})", soft_wrap=True, markup=False
+                )
+        show(told, json)
 
 
 @app.command()
@@ -221,10 +239,11 @@ def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = F
 
 @app.command()
 def classify(
-    file: Annotated[Path, typer.Argument(help="Canonical conversations (.jsonl, .gz, .zst).")],
+    file: Annotated[Path, typer.Argument(help="Canonical conversations (.jsonl, .gz, .zst), or what --format says.")],
     facets: Annotated[str | None, typer.Option(help="Facet ids, separated by commas; default all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default stdout.")] = None,
     classifier: Annotated[Labeller, typer.Option(help="Who labels.")] = Labeller.LOCAL,
+    format: Annotated[str, typer.Option("--format", help="As for ingest; auto decides by content.")] = "confide",
 ) -> None:
     """Label a file outside any home, in its order: one JSON line a conversation."""
     with one_line_causes():
@@ -235,7 +254,7 @@ def classify(
         chosen = [f.strip() for f in facets.split(",") if f.strip()] if facets else None
         with progress_bar() as bar:
             bar.start("Classifying", 0)
-            n = classify_to(file, out, chosen, bar.advance, classifier.value)
+            n = classify_to(file, out, chosen, bar.advance, classifier.value, format)
         ERR.print(f"{n:,} lines")
 
 

@@ -4,32 +4,45 @@ Lives here: reading one record, and files of them. Not here: whether a conversat
 (`storage/ingest_index.py`), pseudonyms (ids are still the source's own here).
 """
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import orjson
+from typing import Any, TypedDict, Unpack
 
 from dagster_project.domain.conversations import Conversation
 from dagster_project.sources.messages import clean, parse_messages
 from dagster_project.sources.outcome import Parsed, Reason, Refusal, Rejected
-from dagster_project.sources.parquet import read_records
-from dagster_project.sources.streams import BytesRead, FileProblem, Packing, packing_of, read_lines
+from dagster_project.sources.records import original_of, read_raw, record_of
+from dagster_project.sources.streams import BytesRead, Line
 from dagster_project.sources.times import EPOCH, parse_time, plausible
 
 NAME = "confide"
 DESCRIPTION = "the canonical form: JSON lines (.jsonl, .json, .gz, .zst) or Parquet"
 FIELDS = ("conversation_id", "user_id", "started_at", "surface", "messages")
 MAX_SURFACE_CHARACTERS = 100
-_BOM = b"\xef\xbb\xbf"
 _LARGEST_EXACT_FLOAT = 2**53
 
 
-def recognises(sample: bytes) -> bool:
-    """Whether the first bytes of a file (unpacked) look like this form."""
-    return b'"conversation_id"' in sample and b'"messages"' in sample
+class Options(TypedDict, total=False):
+    """How a file is read, the same for every format.
+
+    require_time: a conversation without a time is refused (the default); else it is of 1970-01-01 UTC.
+    now: the clock that future dates are measured by; the host's without it.
+    started_at: when conversations began that say no time themselves.
+    bytes_read: told how far reading is.
+    """
+
+    require_time: bool
+    now: datetime | None
+    started_at: datetime | None
+    bytes_read: BytesRead | None
+
+
+def recognises(record: dict[str, Any]) -> str:
+    """As `Source.recognises`. With a `started_at`, an id that is missing is a fault and not another format."""
+    if "messages" in record and ("conversation_id" in record or "started_at" in record):
+        return "conversation_id and messages"
+    return ""
 
 
 def parse_line(
@@ -41,9 +54,7 @@ def parse_line(
     now: the clock that future dates are measured by; the host's without it.
     """
     try:
-        record = _decode(line.removeprefix(_BOM))
-        if not isinstance(record, dict):
-            raise Refusal(Reason.NOT_AN_OBJECT)
+        record = record_of(Line(line_number, line))
         conversation, assumed_utc = parse_record(record, require_time=require_time, now=now)
     except Refusal as refusal:
         return Rejected(refusal.reason, line_number, line, len(line))
@@ -65,55 +76,29 @@ def parse_record(
     return Conversation(conversation_id, user_id, started_at, messages, kept), assumed_utc
 
 
-def read(
-    path: Path, *, require_time: bool = True, now: datetime | None = None, bytes_read: BytesRead | None = None
-) -> Iterator[Parsed | Rejected]:
+def read(path: Path, **options: Unpack[Options]) -> Iterator[Parsed | Rejected]:
     """Every record of a file in order, with its line (or row) number; the file's own problems as `Rejected`."""
-    now = now or datetime.now(UTC)
-    try:
-        packing = packing_of(path)
-    except FileProblem as problem:
-        yield Rejected(problem.reason)
-        return
-    if packing is Packing.PARQUET:
-        yield from _read_parquet(path, require_time, now, bytes_read)
-        return
-    for line in read_lines(path, bytes_read):
-        if isinstance(line, Rejected):
-            yield line
-        else:
-            yield parse_line(line.content, require_time=require_time, now=now, line_number=line.number)
-
-
-def _read_parquet(
-    path: Path, require_time: bool, now: datetime, bytes_read: BytesRead | None
-) -> Iterator[Parsed | Rejected]:
-    for row in read_records(path, FIELDS, bytes_read):
-        if isinstance(row, Rejected):
-            yield row
+    require_time, started_at = options.get("require_time", True), options.get("started_at")
+    now = options.get("now") or datetime.now(UTC)
+    for raw in read_raw(path, FIELDS, options.get("bytes_read")):
+        if isinstance(raw, Rejected):
+            yield raw
             continue
-        number, record = row
-        original = json.dumps(record, ensure_ascii=True, default=str).encode()
+        original = original_of(raw)
         try:
+            record = with_start(record_of(raw), started_at)
             conversation, assumed_utc = parse_record(record, require_time=require_time, now=now)
         except Refusal as refusal:
-            yield Rejected(refusal.reason, number, original, len(original))
+            yield Rejected(refusal.reason, raw.number, original, len(original))
         else:
-            yield Parsed(conversation, assumed_utc, number, original)
+            yield Parsed(conversation, assumed_utc, raw.number, original)
 
 
-def _decode(line: bytes) -> Any:
-    """JSON by the fast, strict parser; by the lenient one what that refuses (NaN, lone surrogates, big numbers)."""
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise Refusal(Reason.INVALID_UTF8) from None
-    except (ValueError, RecursionError):
-        raise Refusal(Reason.INVALID_JSON) from None
+def with_start(record: dict[str, Any], started_at: datetime | None) -> dict[str, Any]:
+    """A record, begun at `started_at` if it says no time itself."""
+    if started_at is None or record.get("started_at") not in (None, ""):
+        return record
+    return {**record, "started_at": started_at}
 
 
 def identifier(value: Any, reason: Reason = Reason.INVALID_ID) -> str | None:

@@ -1,9 +1,10 @@
 """What reading a record comes to: a conversation, or a refusal with one of a closed set of reasons.
 
-Lives here: the two outcomes, the reasons and the words for them. Not here: who decides (`confide.py`,
+Lives here: the two outcomes, the reasons, what is left out, and the words for them. Not here: who decides (the formats,
 `streams.py`), where refused lines are kept (`storage/quarantine.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -26,6 +27,8 @@ class Reason(StrEnum):
     NO_HUMAN_MESSAGE = "no_human_message"
     UNKNOWN_ROLE = "unknown_role"
     INVALID_MESSAGE = "invalid_message"
+    INVALID_TREE = "invalid_tree"
+    INVALID_ROW = "invalid_row"
     CONFLICT = "conflict"
     TOO_LONG_LINE = "too_long_line"
     TRUNCATED_FILE = "truncated_file"
@@ -47,6 +50,8 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.NO_HUMAN_MESSAGE: "no message has the role user",
     Reason.UNKNOWN_ROLE: "a message has a role other than user, assistant, system or tool",
     Reason.INVALID_MESSAGE: "a message is not an object, or its content is neither text nor blocks",
+    Reason.INVALID_TREE: "the messages form no tree: one is its own ancestor, or the one last shown is missing",
+    Reason.INVALID_ROW: "the row has other cells than the header says, or its quotes do not close",
     Reason.CONFLICT: "the same conversation_id came before with other messages, another user or another start",
     Reason.TOO_LONG_LINE: "the line is longer than a conversation can be",
     Reason.TRUNCATED_FILE: "the file ends too early; what came before was read",
@@ -55,17 +60,36 @@ DESCRIPTIONS: dict[Reason, str] = {
 }
 
 
+class Left(StrEnum):
+    """What a format holds beside the conversation as it was last shown. Counted, so that nothing goes silently."""
+
+    OTHER_BRANCHES = "other_branches"
+    JOINED_RECORDS = "joined_records"
+    INNER_STEPS = "inner_steps"
+
+
+LEFT_DESCRIPTIONS: dict[Left, str] = {
+    Left.OTHER_BRANCHES: "messages of other branches (edits, new attempts, choices): the path last shown was kept",
+    Left.JOINED_RECORDS: "records joined to the conversation that they continue",
+    Left.INNER_STEPS: "steps inside a trace (spans, tool runs): its outermost step was kept",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """A conversation read. `assumed_utc`: its start had no time zone. `original`: the record as it came.
 
-    Text is kept out of the repr: it may end up in a log.
+    left_out: how much of what the record holds beside the conversation was left out. began_earlier: its start is that
+    of a record that goes on with what was said before it; what an earlier file says of the start is better. Text is
+    kept out of the repr: it may end up in a log.
     """
 
     conversation: Conversation = field(repr=False)
     assumed_utc: bool
     line_number: int = 0
     original: bytes = field(default=b"", repr=False)
+    left_out: Mapping[Left, int] = field(default_factory=dict)
+    began_earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Parquet files as streams of records (plain dicts), a few rows in memory at a time.
 
-Not here: what a record means (`confide.py`).
+Not here: what a record means (the formats).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,12 @@ _BUFFER_BYTES = 1024 * 1024
 
 
 def read_records(
-    path: Path, columns: Sequence[str], bytes_read: BytesRead | None = None
+    path: Path, columns: Sequence[str] | None, bytes_read: BytesRead | None = None
 ) -> Iterator[tuple[int, dict[str, Any]] | Rejected]:
-    """Rows of a Parquet file, counted from 1, with those of `columns` that it has; problems as `Rejected`."""
+    """Rows of a Parquet file, counted from 1, with those of `columns` that it has; problems as `Rejected`.
+
+    columns: None for all. The fewer, the less is read: datasets carry more about a conversation than the conversation.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -25,7 +28,8 @@ def read_records(
     try:
         size = path.stat().st_size
         with path.open("rb") as raw, pq.ParquetFile(raw, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
-            known = [name for name in columns if name in file.schema_arrow.names]
+            there = file.schema_arrow.names
+            known = there if columns is None else [name for name in columns if name in there]
             if not known:
                 yield Rejected(Reason.UNREADABLE_FILE)
                 return

@@ -1,7 +1,7 @@
 """Files as streams of lines in bounded memory: plain, gzip or Zstandard, told apart by their first bytes.
 
 Lives here: opening, decompressing, cutting into lines, and what happens to damaged files. Not here: what a
-line means (`confide.py` and its like), Parquet (`parquet.py`).
+line means (`confide.py` and its like), arrays of objects (`elements.py`), Parquet (`parquet.py`), CSV (`csv_rows.py`).
 """
 
 import gzip
@@ -80,7 +80,7 @@ def read_lines(
     number, tail, length = 1, bytearray(), 0
     problem: Reason | None = None
     try:
-        for chunk in _chunks(path, bytes_read):
+        for chunk in chunks_of(path, bytes_read):
             *whole, rest = chunk.split(b"\n")
             for piece in whole:
                 length += len(piece)
@@ -109,7 +109,7 @@ def read_head(path: Path, n_bytes: int) -> bytes:
     """The first bytes of a file, unpacked; what can be had of them where it is damaged."""
     head = bytearray()
     try:
-        for chunk in _chunks(path, None):
+        for chunk in chunks_of(path, None):
             head += chunk
             if len(head) >= n_bytes:
                 break
@@ -122,7 +122,8 @@ def _too_long(number: int, beginning: bytearray | bytes, n_bytes: int) -> Reject
     return Rejected(Reason.TOO_LONG_LINE, number, bytes(beginning[:KEPT_OF_LONG_LINE]), n_bytes)
 
 
-def _chunks(path: Path, bytes_read: BytesRead | None) -> Iterator[bytes]:
+def chunks_of(path: Path, bytes_read: BytesRead | None) -> Iterator[bytes]:
+    """The bytes of a file, unpacked, some at a time. Raises FileProblem, also in the middle."""
     packing = packing_of(path)
     try:
         with path.open("rb") as raw:

@@ -133,6 +133,13 @@ class IngestIndex:
         self._note(key, entry)
         return Verdict.REPLACED
 
+    def start_of(self, conversation_key: str) -> datetime | None:
+        """When a conversation that has landed began; None for one that has not."""
+        known = self._db.execute(
+            "SELECT started_at_us FROM conversations WHERE conversation_key = ?", (bytes.fromhex(conversation_key),)
+        ).fetchone()
+        return None if known is None else _EPOCH + known[0] * _MICROSECOND
+
     def parts(self) -> set[str]:
         """Names of the landing parts that the index covers."""
         return {name for (name,) in self._db.execute("SELECT name FROM parts")}

@@ -242,7 +242,7 @@ def test_the_originals_of_refused_parquet_rows_are_kept(tmp_path: Path) -> None:
 def test_what_no_format_recognises_is_read_as_canonical_and_gets_its_reasons(tmp_path: Path) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text("this is no chat log\n")
-    found: Iterator[Parsed | Rejected] = source_of(path).read(path, now=NOW)
+    found: Iterator[Parsed | Rejected] = source_of(path).source.read(path, now=NOW)
     assert [f.reason for f in found if isinstance(f, Rejected)] == [Reason.INVALID_JSON]
 
 
@@ -253,5 +253,5 @@ def test_an_unknown_format_is_refused_with_those_there_are(tmp_path: Path) -> No
 
 def test_every_format_recognises_its_own_and_is_found_by_name(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl.gz", SOUND)
-    assert source_of(path) is source_of(path, "confide") is confide
+    assert source_of(path).source is source_of(path, "confide").source is confide
     assert len({source.NAME for source in SOURCES}) == len(SOURCES)
