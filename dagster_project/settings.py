@@ -78,6 +78,14 @@ class ReleaseSettings(Section):
         return PeriodKind(self.period)
 
 
+class TopicsSettings(Section):
+    """How long a version of the topics serves, what it is fitted on, and when a period has drifted away from it."""
+
+    span_days: int = Field(default=56, ge=1, le=366)
+    refit_days: int = Field(default=28, ge=1, le=366)
+    drift: float = Field(default=0.15, gt=0, le=1)
+
+
 class PolicySettings(Section):
     """Privacy thresholds: a profile, and values that replace its own (never below the hard floor)."""
 
@@ -144,6 +152,7 @@ class Settings(BaseSettings):
     claude: ClaudeSettings = ClaudeSettings()
     ledger: LedgerSettings = LedgerSettings()
     release: ReleaseSettings = ReleaseSettings()
+    topics: TopicsSettings = TopicsSettings()
     policy: PolicySettings = PolicySettings()
     differential_privacy: DifferentialPrivacySettings = DifferentialPrivacySettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -216,6 +225,11 @@ detail_model = "claude-haiku-5-5"
 
 [release]
 period = "week"           # day, week (ISO, Monday) or month
+
+[topics]                  # a version of the topics is fitted on a trailing span and serves until it is due or periods drift
+# span_days = 56
+# refit_days = 28
+# drift = 0.15            # a new version when so much more (share) of a period fits no topic than of the fit
 
 [policy]
 profile = "default"       # default: cells of at least 10 users and 15 conversations; or anthropic, strict

@@ -38,27 +38,18 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     def topics_of_periods(
         context: dg.AssetExecutionContext, confide: ConfideHome, progress: dg.ResourceParam[Progress]
     ) -> Iterator[Any]:
-        from dagster_project.topics.period_topics import TopicLimits, build_period_topics
+        from dagster_project.topics.period_topics import build_period_topics
+        from dagster_project.topics.working import topic_work
 
         workspace = confide.open()
-        limits = TopicLimits(
-            min_users=workspace.policy.rules.min_topic_users,
-            min_conversations=workspace.policy.rules.min_topic_conversations,
-            max_conversations_per_user=workspace.policy.max_conversations_per_user,
-        )
+        work = topic_work(workspace)
         contracts = ContractReport({"topic_assignments": ASSIGNMENTS, "topics": TOPICS})
         assigned = 0
         figures: dict[str, Any] = {}
         progress.start("Finding topics", len(context.partition_keys))
         for key in context.partition_keys:
             with scrubbed(f"finding topics of {key}"):
-                found = build_period_topics(
-                    workspace.lake,
-                    parse_period(key),
-                    workspace.vectors.embed,
-                    limits,
-                    workspace.home.key(),
-                )
+                found = build_period_topics(work, parse_period(key))
                 frames = {"topic_assignments": found.assignments, "topics": found.topics}
                 sound = [contracts.accepts(t, f, affective_types=TALK_TYPES) for t, f in frames.items()]
                 if all(sound):

@@ -13,6 +13,10 @@ import polars as pl
 from dagster_project.domain.periods import parse_period
 from dagster_project.home import Home
 from dagster_project.storage.lake import TABLES, Lake
+from dagster_project.storage.topic_models import TopicModels
+from dagster_project.topics.fitting import TopicLimits
+from dagster_project.topics.period_topics import TopicWork
+from dagster_project.topics.versions import Schedule
 
 PERIOD = parse_period("2026-09-21..2026-10-04")
 DIMENSION = 384
@@ -74,6 +78,24 @@ def crowd(theme: str, n_users: int, *, each: int = 2, seed: int = 1, extra: str 
         for u in range(n_users)
         for _ in range(each)
     ]
+
+
+LIMITS = TopicLimits(min_users=25, min_conversations=50, max_conversations_per_user=5)
+KEY = bytes(range(32))
+SCHEDULE = Schedule()
+
+
+def work_of(
+    folder: Path,
+    said: Sequence[Said],
+    shuffle: int | None = None,
+    key: bytes = KEY,
+    limits: TopicLimits = LIMITS,
+    schedule: Schedule = SCHEDULE,
+) -> TopicWork:
+    """All that topics are made with, over a lake of these conversations."""
+    lake = lake_of(folder, said, shuffle)
+    return TopicWork(lake, TopicModels(Home(folder)), embed_by_theme, limits, key, schedule)
 
 
 def lake_of(folder: Path, said: Sequence[Said], shuffle: int | None = None) -> Lake:

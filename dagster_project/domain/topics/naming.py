@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dagster_project.domain.topics.name_filter import filtered, plain_list
+from dagster_project.domain.topics.name_filter import UNNAMED, filtered, plain_list
 
 TERMS_IN_NAME = 3
 MOST_TERMS_IN_NAME = 5
 PAIR_BONUS = 1.5
 """A pair says more than its words: it is preferred when nearly as many share it."""
+
+
+Namer = Callable[[Sequence[str]], str]
+"""Makes a phrase of shared terms, most telling first. It is given nothing else, and what it returns is filtered."""
+
+
+def local_namer(terms: Sequence[str]) -> str:
+    """The plain list of the terms."""
+    return plain_list(terms)
 
 
 class Support:
@@ -72,11 +81,11 @@ def distinct_terms(candidates: Sequence[str]) -> list[str]:
     return chosen[:MOST_TERMS_IN_NAME]
 
 
-def names(support: Support, thresholds: Mapping[str, int]) -> dict[str, str]:
+def names(support: Support, thresholds: Mapping[str, int], namer: Namer = local_namer) -> dict[str, str]:
     """A name for each topic of `thresholds` (topic id -> people that must share a term).
 
     Siblings of the same name are told apart by further terms while there are any. Without a shared term a topic gets
-    a neutral name.
+    a neutral name, and the namer is not asked.
     """
     available = {t: distinct_terms(ranked(t, support, thresholds[t])) for t in sorted(thresholds)}
     length = dict.fromkeys(available, TERMS_IN_NAME)
@@ -84,7 +93,7 @@ def names(support: Support, thresholds: Mapping[str, int]) -> dict[str, str]:
     for _ in range(MOST_TERMS_IN_NAME - TERMS_IN_NAME + 1):
         for topic_id, terms in available.items():
             chosen = terms[: length[topic_id]]
-            named[topic_id] = filtered(plain_list(chosen), chosen)
+            named[topic_id] = filtered(namer(chosen), chosen) if chosen else UNNAMED
         shared = Counter(named.values())
         for topic_id in available:
             if shared[named[topic_id]] > 1:
