@@ -226,9 +226,9 @@ detail_model = "claude-haiku-5-5"
 [release]
 period = "week"           # day, week (ISO, Monday) or month
 
-[topics]                  # a version of the topics is fitted on a trailing span and serves until it is due or periods drift
-# span_days = 56
-# refit_days = 28
+[topics]
+# span_days = 56          # topics are found on so many days up to a period's end
+# refit_days = 28         # and serve the periods that end within so many days more
 # drift = 0.15            # a new version when so much more (share) of a period fits no topic than of the fit
 
 [policy]

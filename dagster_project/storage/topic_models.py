@@ -20,6 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from dagster_project.domain.periods import PeriodKind
 from dagster_project.domain.topics.identity import Change, Event
 from dagster_project.domain.topics.model import Fit, TopicModel
 from dagster_project.errors import ConfideError
@@ -28,6 +29,8 @@ from dagster_project.storage.files import replacing
 
 ARRAYS = {"centres": np.float32, "reach": np.float64, "weights": np.int64, "parent_of": np.int64}
 FORMAT = 1
+CALENDAR = frozenset(PeriodKind) - {PeriodKind.WINDOW}
+"""Chains of more than one period, by name."""
 
 
 class TopicModelDamaged(ConfideError):
@@ -72,17 +75,24 @@ class TopicModels:
         """Forget a version."""
         self._path(chain, affective_type, version).unlink(missing_ok=True)
 
-    def touch(self, days: Iterable[date]) -> int:
-        """Mark every version that was fitted on any of these days; how many there are. Raises TopicModelDamaged."""
-        wanted, touched = list(days), 0
+    def touch(self, days: Iterable[date]) -> None:
+        """Mark every version that was fitted on any of these days. One that shares its ids with no other goes at once,
+        as does a damaged one: an erasure is never held up.
+        """
+        wanted = list(days)
         for path in sorted(self._folder.glob("*/*/*.npz")):
             chain, affective_type = path.parent.parent.name, path.parent.name
-            model, to_renew = self.read(chain, affective_type, date.fromisoformat(path.stem))
-            if any(model.fit.start <= day < model.fit.end for day in wanted):
-                touched += 1
-                if not to_renew:
-                    self.write(chain, affective_type, model, to_renew=True)
-        return touched
+            try:
+                model, to_renew = self.read(chain, affective_type, date.fromisoformat(path.stem))
+            except TopicModelDamaged:
+                path.unlink()
+                continue
+            if not any(model.fit.start <= day < model.fit.end for day in wanted):
+                continue
+            if chain not in CALENDAR:
+                path.unlink()
+            elif not to_renew:
+                self.write(chain, affective_type, model, to_renew=True)
 
     def _path(self, chain: str, affective_type: str, version: date) -> Path:
         return self._folder / chain / affective_type / f"{version.isoformat()}.npz"

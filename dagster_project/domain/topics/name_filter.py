@@ -29,9 +29,8 @@ def is_allowed(name: str) -> bool:
     )
 
 
-JOINING = frozenset(
-    "a about after and as at before between during for from in into of on or over the to with without".split()
-)
+_JOINING = "a about after and as at before between during for from in into of on or over the to with without"
+JOINING = frozenset(_JOINING.split())
 """Words that a phrase may have besides those of its terms: they say nothing of anybody."""
 
 

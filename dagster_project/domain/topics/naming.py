@@ -1,7 +1,7 @@
 """Names of topics from terms that enough distinct people share, ranked against the sibling topics.
 
-Lives here: support, ranking by class-based TF-IDF (Grootendorst 2022, on people instead of occurrences), the choice of
-terms. Not here: what may be a term (`terms.py`), what may be a name (`name_filter.py`).
+Lives here: support, ranking against the siblings in the way of class-based TF-IDF (Grootendorst 2022, but on people
+instead of occurrences), the choice of terms. Not here: what may be a term (`terms.py`), what may be a name (`name_filter.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ def local_namer(terms: Sequence[str]) -> str:
     return plain_list(terms)
 
 
+RARE = 0.01
+"""Shares below this are alike: that a term is ten times rarer elsewhere than one in a hundred says nothing more."""
+
+
 class Support:
     """How many distinct people of each topic wrote each term. Give it one conversation a person and topic."""
 
@@ -43,21 +47,22 @@ class Support:
 def ranked(topic_id: str, support: Support, threshold: int) -> list[str]:
     """Terms of a topic that at least `threshold` of its people share, most telling first.
 
-    Only terms more common here than among the siblings: what everybody says names nothing.
+    Only terms more common here than among the siblings: what everybody says names nothing. Most telling is what many
+    say here (the share of people, less that of the siblings) and few elsewhere (the logarithm of their ratio).
     """
     people = support.people
-    average = sum(people.values()) / max(len(people), 1)
     others = sum(people.values()) - people[topic_id]
     scores: dict[str, float] = {}
     for term, here in support.terms.get(topic_id, Counter()).items():
         if here < threshold:
             continue
-        everywhere = sum(counts[term] for counts in support.terms.values())
         share = here / people[topic_id]
-        if others and share <= (everywhere - here) / others:
+        elsewhere = sum(counts[term] for counts in support.terms.values()) - here
+        beside = elsewhere / others if others else 0.0
+        if share <= beside:
             continue
         bonus = PAIR_BONUS if " " in term else 1.0
-        scores[term] = bonus * share * math.log1p(average / everywhere)
+        scores[term] = bonus * (share - beside) * math.log(share / (beside + RARE))
     return sorted(scores, key=lambda term: (-scores[term], term))
 
 

@@ -1,6 +1,7 @@
 """A second level: base topics gathered under parents, where some lie closer to one another than to the rest.
 
-Lives here: which base topics have one parent. Not here: how the base topics are found (`groups.py`), ids (`identity.py`).
+Lives here: which base topics have one parent. Not here: how the base topics are found (`groups.py`), whose topics they
+were before (`identity.py`).
 """
 
 from __future__ import annotations
