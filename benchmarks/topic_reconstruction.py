@@ -1,4 +1,4 @@
-"""Known topics found again: accuracy of assignment and of shares. Run: python benchmarks/topic_reconstruction.py [--n 20000]
+"""Known topics found again: accuracy. Run: python benchmarks/topic_reconstruction.py [--n 20000]
 
 Invented texts over 20 topics of uneven sizes (`tests/support/topic_texts.py`), from texts to topics by the same code as
 a release, with MiniLM. A found topic stands for the true one that most of its conversations are of (as Clio's appendix
@@ -59,9 +59,11 @@ def main() -> None:
     errors = [abs(recovered[topic] - n) / len(truth) for topic, n in sizes.items()]
     figures = built.figures["coaching"]
     print(f"{len(said)} texts ({len({one.texts[0] for one in said})} different), 20 topics, {seconds:.0f} s")
-    print(f"topics found: {len(base)} under {figures['n_parents']} parents; true ones stood for: {len(set(stands_for.values()))}")
+    stood_for = len(set(stands_for.values()))
+    print(f"topics found: {len(base)} under {figures['n_parents']} parents; true ones that one stands for: {stood_for}")
     print(f"assignment right: {right / len(truth):.1%}; fits nowhere: {figures['other_share']:.1%}")
-    print(f"shares: mean absolute error {sum(errors) / len(errors):.2%}, largest {max(errors):.2%}; total variation {sum(errors) / 2:.1%}")
+    mean, total = sum(errors) / len(errors), sum(errors) / 2
+    print(f"shares: mean absolute error {mean:.2%}, largest {max(errors):.2%}; total variation {total:.1%}")
     for topic_id, name in sorted(base.items(), key=lambda item: stands_for[item[0]]):
         print(f"  {stands_for[topic_id]:10} {name}")
 

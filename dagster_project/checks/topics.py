@@ -23,7 +23,9 @@ Figures = Mapping[str, Mapping[str, Mapping[str, Any]]]
 def topic_check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """The two checks of the topics of a period."""
     return [
-        dg.AssetCheckSpec(FIT, asset=key, blocking=False, description="Topics are apart, named, and hold most of a type."),
+        dg.AssetCheckSpec(
+            FIT, asset=key, blocking=False, description="Topics are apart, named, and hold most of a type."
+        ),
         dg.AssetCheckSpec(DRIFT, asset=key, blocking=False, description="Periods still fit the topics found before."),
     ]
 

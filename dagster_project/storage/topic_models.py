@@ -15,7 +15,6 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +50,13 @@ class TopicModels:
         """A version, and whether it is to be fitted anew. Raises TopicModelDamaged."""
         path = self._path(chain, affective_type, version)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: np.asarray(stored[name], dtype=kind) for name, kind in ARRAYS.items()}
                 about, digest = bytes(stored["about"]), bytes(stored["digest"])
             if digest != _digest(arrays, about):
                 raise ValueError
             return _model(arrays, json.loads(about))
-        except (ValueError, KeyError, OSError, EOFError, TypeError, BadZipFile):
+        except Exception:  # a broken archive raises whatever its broken part leads to
             raise TopicModelDamaged(
                 f"topic model {path.relative_to(self._folder.parent)} is damaged: remove the file, and the topics of "
                 "its days are found anew under new ids"

@@ -68,6 +68,12 @@ class TypeOfSpan:
             self._duplicates = {i: found.group(self.analysed.signatures[i]) for i in self.members}
         return voices(positions, self.analysed.users, self._duplicates)
 
+    def numbers(self, limits: TopicLimits) -> list[int]:
+        """Numbers of topics that the counted conversations have room for; none where there are too few for two."""
+        if len(self.counted) < 2 * limits.min_conversations:
+            return []
+        return candidate_numbers(len(self.voices(self.counted)), limits.min_users)
+
     def vectors(self, positions: Sequence[int]) -> Vectors:
         """Vectors by position."""
         return self.analysed.vectors[list(positions)]
@@ -79,8 +85,8 @@ def fit(of: TypeOfSpan, limits: TopicLimits, about: Fit, old: TopicModel | None)
     about: period and days of the fit; its figures are filled in. Topics are so large that the counted conversations of
     the fit's period meet the minimum in each. old: the version whose ids go on.
     """
-    numbers = candidate_numbers(len(of.voices(of.counted)), limits.min_users)
-    if not numbers or len(of.counted) < 2 * limits.min_conversations:
+    numbers = of.numbers(limits)
+    if not numbers:
         return None
     chosen = of.voices(of.members)
     vectors, counted = of.vectors(chosen), of.vectors(of.counted)

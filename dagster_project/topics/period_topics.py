@@ -105,17 +105,19 @@ class _Work:
         known = valid(versions, self.period)
         model = self.work.models.read(self.chain, affective_type, known)[0] if known is not None else None
         moved = None
+        own = TypeOfSpan(self._own(), affective_type, self._keyed(affective_type))
         if model is not None and not refit and not is_due(model.fit, self.period, len(self.days), self.work.schedule):
-            own = TypeOfSpan(self._own(), affective_type, self._keyed(affective_type))
             moved = drift(model, own.vectors(own.counted))
             few = moved.n_conversations < self.work.limits.min_conversations
             if moved.drift <= self.work.schedule.drift or few or model.fit.end == self.period.end:
                 return model, moved, False
+        if not own.numbers(self.work.limits):
+            # Too few to fit on: an older version still tells what there is.
+            return model, moved, False
         about = self._about(self.period, self.start, self.end, len(self.days))
         near = neighbour(versions, self.end)
         old = self.work.models.read(self.chain, affective_type, near)[0] if near is not None else None
         new = self._fit(affective_type, self.period, about, old)
-        # Too few to fit on: an older version still tells what there is.
         return (new or model), moved, new is not None
 
     def _renew(self, affective_type: str) -> None:

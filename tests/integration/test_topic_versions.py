@@ -16,7 +16,6 @@ from tests.support.topic_lake import Said, sentence, work_of
 
 MONDAY = date(2026, 9, 7)
 WEEKLY = Schedule(span_days=7, refit_days=7)
-LONG = Schedule(span_days=28, refit_days=28)
 
 
 def week(n: int) -> str:
@@ -24,7 +23,7 @@ def week(n: int) -> str:
     return f"{year}-W{number:02d}"
 
 
-def of_week(n: int, themes: str, each: int = 60) -> list[Said]:
+def of_week(n: int, themes: str, each: int = 110) -> list[Said]:
     random = Random(f"{n}{themes}")
     return [
         Said(f"{theme}-{n}-{u}", [sentence(theme, random)], day=MONDAY + timedelta(7 * n + u % 7))
@@ -94,7 +93,9 @@ def test_after_an_erasure_what_it_touched_is_fitted_anew_under_the_same_ids(tmp_
     gone = {one.key for one in said[:6]}
     for day in {one.day for one in said[:6]}:
         for table in ("conversations", "messages", "screen_labels"):
-            work.lake.write(table, day, work.lake.read(table, day).filter(~pl.col("conversation_key").is_in(list(gone))))
+            work.lake.write(
+                table, day, work.lake.read(table, day).filter(~pl.col("conversation_key").is_in(list(gone)))
+            )
     work.models.touch({one.day for one in said[:6]})
     after = build_period_topics(work, parse_period(week(0)))
     new, to_renew = work.models.read("week", "coaching", version)
@@ -116,13 +117,12 @@ def test_under_a_stricter_policy_no_version_of_a_weaker_one_is_used(tmp_path: Pa
 
 def test_a_period_that_drifts_away_gets_a_version_of_its_own(tmp_path: Path) -> None:
     """Else what is new this week would be told as old, or as nothing, until the next fit is due."""
-    said = [*of_week(0, "career sleep", each=90), *of_week(1, "career sleep study", each=90)]
-    work = work_of(tmp_path, said, schedule=replace(LONG, refit_days=60, span_days=60))
-    first = build_period_topics(work, parse_period(week(0)))
-    quiet = replace(work, schedule=replace(work.schedule, drift=1.0))
-    # Days to fit on have doubled by the second week: without drift as the reason, the version would be due all the same.
-    assert build_period_topics(quiet, parse_period(week(1))).figures["coaching"]["fitted_now"] == 1
-    for version in work.models.versions("week", "coaching")[1:]:
-        work.models.remove("week", "coaching", version)
-    second = build_period_topics(work, parse_period(week(1)))
-    assert ids(first).items() <= ids(second).items() and "study" in ids(second)
+    said = [one for n in (0, 1, 2) for one in of_week(n, "career sleep")] + of_week(2, "study")
+    work = work_of(tmp_path, said, schedule=Schedule(span_days=14, refit_days=28))
+    first = build_period_topics(work, parse_period(week(1)))
+    quiet = build_period_topics(replace(work, schedule=replace(work.schedule, drift=1.0)), parse_period(week(2)))
+    assert quiet.figures["coaching"]["fitted_now"] == 0 and quiet.figures["coaching"]["drift"] > 0.2
+    second = build_period_topics(work, parse_period(week(2)))
+    assert second.figures["coaching"]["fitted_now"] == 1
+    assert set(ids(first)) == {"career", "sleep"} and ids(first).items() <= ids(second).items()
+    assert "study" in ids(second)

@@ -159,7 +159,9 @@ def tree_of(seed: int) -> tuple[Rows, Rules, int]:
         RULES, small_organisation_users=1, min_topic_users=draw.choice([5, 10]), min_topic_conversations=10,
         topic_rounding_base=1, rounding_base=draw.choice([1, 3]),
     )  # fmt: skip
-    habits = Habits(draw.randint(60, 200), 1.5, types=(0.5, 0.4, 0.0, 0.0, 0.0, 0.0), pushback=0.0, toned=0.0, topics=7, tree=True)
+    habits = Habits(
+        draw.randint(60, 200), 1.5, types=(0.5, 0.4, 0.0, 0.0, 0.0, 0.0), pushback=0.0, toned=0.0, topics=7, tree=True
+    )
     bound = draw.choice([1, 2])
     return candidate_rows(random_talks(seed, habits, WEEK.start, 7), [WEEK], bound), rules, bound
 

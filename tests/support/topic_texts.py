@@ -6,15 +6,16 @@ that topics overlap in words. Not here: the demo's world (`dagster_project/demo`
 
 from random import Random
 
-LEADS = (
+_LEADS = (
     "I don't know where to start, but|So this has been going on for weeks:|Quick question, because|Honestly,|Hi there,|"
     "Long story short,|I keep thinking about this:|It's late and|Maybe you can help,|I feel silly for asking, but"
-).split("|")
-SHARED = (
+)
+_SHARED = (
     "I can't stop turning it over in my head|I haven't told anybody about this|my friends say I should let it go|"
     "it has been like this since spring|I am tired of it|I don't want to make a fuss|it comes up every single day|"
     "part of me thinks I am overreacting|I just want some peace|I have tried to ignore it"
-).split("|")
+)
+LEADS, SHARED = _LEADS.split("|"), _SHARED.split("|")
 
 _TOPICS = {
     "interview": (

@@ -1,7 +1,8 @@
 """Names of topics from terms that enough distinct people share, ranked against the sibling topics.
 
 Lives here: support, ranking against the siblings in the way of class-based TF-IDF (Grootendorst 2022, but on people
-instead of occurrences), the choice of terms. Not here: what may be a term (`terms.py`), what may be a name (`name_filter.py`).
+instead of occurrences), the choice of terms. Not here: what may be a term (`terms.py`), what may be a name
+(`name_filter.py`).
 """
 
 from __future__ import annotations

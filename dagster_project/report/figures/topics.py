@@ -43,7 +43,9 @@ def topics(ctx: Context) -> Figure | None:
         for kind, found in by_type.items()
     )
     trees = tuple(
-        _tree(ctx, kind, own, earlier) for kind in TALK_TYPES if (own := [r for r in rows if r["affective_type"] == kind])
+        _tree(ctx, kind, own, earlier)
+        for kind in TALK_TYPES
+        if (own := [r for r in rows if r["affective_type"] == kind])
     )
     return Figure(
         number=2,
@@ -58,8 +60,8 @@ def topics(ctx: Context) -> Figure | None:
         caption=(
             f"Up to {TOPICS_SHOWN} topics a kind, largest first; the bars of all kinds have one scale.",
             "A topic is published only when enough people share it, so the shares of a kind need not add up.",
-            "Other is what is far from every topic. On a map, topics of one parent stand in one ring; area is the share, "
-            "and places say nothing more.",
+            "Other is what is far from every topic. On a map, topics of one parent stand in one ring; area is the "
+            "share, and places say nothing more.",
             "Changes are against the period before; a topic keeps its identity from period to period of one kind."
             if earlier
             else "",
@@ -71,7 +73,11 @@ def topics(ctx: Context) -> Figure | None:
                 ("Topic",),
                 ("Conversations", "Users", "Share", *(("Change",) if earlier else ())),
                 [
-                    ((name,), r, (*counts(r), words.share(r["share"]), *((_change(r, earlier) or "–",) if earlier else ())))
+                    (
+                        (name,),
+                        r,
+                        (*counts(r), words.share(r["share"]), *((_change(r, earlier) or "–",) if earlier else ())),
+                    )
                     for name, r in _nested(found)
                 ],
             )
@@ -126,7 +132,11 @@ def _tree(ctx: Context, kind: str, rows: Sequence[Row], earlier: Mapping[tuple[s
         return [r for r in ordered if r["parent_topic_id"] == row["topic_id"]]
 
     def branch(row: Row) -> Branch:
-        told = [words.share(row["share"]), f"{words.about(row['n_conversations'])} conversations", _change(row, earlier)]
+        told = [
+            words.share(row["share"]),
+            f"{words.about(row['n_conversations'])} conversations",
+            _change(row, earlier),
+        ]
         return Branch(row["topic_name"], " · ".join(t for t in told if t), tuple(map(branch, below(row))))
 
     def spot(row: Row) -> Spot:
