@@ -1,4 +1,4 @@
-"""Fit and hierarchy beside scikit-learn's MiniBatchKMeans, in one run. Run: python benchmarks/topic_speed.py [--n 130000]
+"""Fit and hierarchy beside scikit-learn's MiniBatchKMeans. Run: python benchmarks/topic_speed.py [--n 130000]
 
 Planted clusters of unit vectors of 384 dimensions, sizes uneven (log-normal). Each side runs in a process of its own:
 wall and processor seconds, peak memory, adjusted Rand index against what was planted. OMP_NUM_THREADS decides how many
@@ -66,7 +66,11 @@ def one(side: str, n: int, k: int, seed: int) -> None:
     seconds = time.monotonic() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     ari = adjusted_rand_score(truth, labels)
-    print(json.dumps({"wall": seconds[0], "cpu": seconds[1], "mb": peak / 1024, "more_mb": (peak - before) / 1024, "ari": ari}))
+    print(
+        json.dumps(
+            {"wall": seconds[0], "cpu": seconds[1], "mb": peak / 1024, "more_mb": (peak - before) / 1024, "ari": ari}
+        )
+    )
 
 
 def main() -> None:
@@ -82,7 +86,18 @@ def main() -> None:
         return
     print(f"{given.n} x 384, k = {k}")
     for side in SIDES:
-        command = [sys.executable, __file__, "--n", str(given.n), "--k", str(k), "--seed", str(given.seed), "--side", side]
+        command = [
+            sys.executable,
+            __file__,
+            "--n",
+            str(given.n),
+            "--k",
+            str(k),
+            "--seed",
+            str(given.seed),
+            "--side",
+            side,
+        ]
         told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print(
             f"{side:10} {told['wall']:7.1f} s wall {told['cpu']:7.1f} s processor "

@@ -51,14 +51,22 @@ def poisoned(target: int, n_accounts: int, disease: str) -> list[Said]:
 
 
 def names_under_attack(
-    folder: Path, target: int, n_accounts: int, namer: Callable[[Sequence[str]], str], key: bytes = KEY, says: bool = True
+    folder: Path,
+    target: int,
+    n_accounts: int,
+    namer: Callable[[Sequence[str]], str],
+    key: bytes = KEY,
+    says: bool = True,
 ) -> str:
     """All names. Of the target's theme each writes one word of ten, so that no other term outranks the poison."""
     disease = DISEASES[target % len(DISEASES)]
     said = crowd("career", 120, each=1) + crowd("sleep", 110, each=1, words=1)
     random = Random(f"target{target}")
     own = f"{' '.join(random.sample(THEMES['sleep'], 5))} {'my ' + disease if says else 'nothing'} {' '.join(random.sample(FILLER, 9))}"
-    work = replace(work_of(folder, [*said, Said("target", [own], key="7" * 32), *poisoned(target, n_accounts, disease)], key=key), namer=namer)
+    work = replace(
+        work_of(folder, [*said, Said("target", [own], key="7" * 32), *poisoned(target, n_accounts, disease)], key=key),
+        namer=namer,
+    )
     built = build_period_topics(work, PERIOD)
     assert built.figures["coaching"]["n_topics"] >= 2
     return " | ".join(sorted(built.topics["topic_name"])).lower()
@@ -78,7 +86,8 @@ def test_a_name_is_the_same_whether_the_target_said_it_or_not(tmp_path: Path, n_
     """A name that changed with the target's word would be an answer to the attacker's question: no better than a coin."""
     for target in TARGETS[:2]:
         with_it, without = (
-            names_under_attack(tmp_path / f"{target}{says}", target, n_accounts, leaky, says=says) for says in (True, False)
+            names_under_attack(tmp_path / f"{target}{says}", target, n_accounts, leaky, says=says)
+            for says in (True, False)
         )
         assert with_it == without
 

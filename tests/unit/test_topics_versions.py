@@ -10,22 +10,14 @@ import pytest
 from dagster_project.domain.periods import parse_period
 from dagster_project.domain.topics.groups import unit
 from dagster_project.domain.topics.identity import Change, Event, events, match, overlap
-from dagster_project.domain.topics.model import Fit, TopicModel, drift, reaches, sort
+from dagster_project.domain.topics.model import Fit, drift, reaches, sort
 from dagster_project.domain.topics.tree import parents
 from dagster_project.home import Home
 from dagster_project.storage.topic_models import TopicModelDamaged, TopicModels
 from dagster_project.topics.versions import Schedule, chain_of, is_due, neighbour, span_of, valid
+from tests.support.topic_lake import topic_model
 
 FIT = Fit("2026-W41", date(2026, 8, 17), date(2026, 10, 12), "25/50", 30, 200, 200, 0.3, 0.02, 0.4)
-
-
-def model_of(centres: np.ndarray, fit: Fit = FIT) -> TopicModel:
-    k = len(centres)
-    return TopicModel(
-        centres.astype(np.float32), np.full(k, 0.5), np.full(k, 50), np.array([0, 0] + [-1] * (k - 2)),
-        tuple(f"topic{i}" for i in range(k)), ("parent",), "other", {f"topic{i}": f"Name {i}" for i in range(k)} | {"parent": "Up"}, fit,
-        (Event(Change.SPLIT, "topic1", "topic0"), Event(Change.DIED, "gone")),
-    )  # fmt: skip
 
 
 def around(centres: np.ndarray, sizes: list[int], seed: int = 0, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +72,7 @@ def test_what_is_far_from_every_topic_fits_nowhere_and_drifts() -> None:
     assert (sort(vectors, centres, reach)[0] == labels).mean() > 0.95
     strange, _ = around(np.eye(3, 16, dtype=np.float32)[[2]], [30], seed=4)
     assert (sort(strange, centres, reach)[0] == -1).all()
-    model = replace(model_of(centres), reach=reach)
+    model = replace(topic_model(FIT), centres=centres, reach=reach)
     assert drift(model, vectors).drift < 0.05 < 0.1 < drift(model, np.concatenate([vectors, strange])).drift
     assert drift(model, vectors[:0]).drift == 0
 
@@ -112,7 +104,7 @@ def test_kinds_of_period_and_windows_share_no_ids() -> None:
 
 
 def test_a_version_comes_back_as_it_was_and_equal_ones_are_equal_bytes(tmp_path: Path) -> None:
-    models, model = TopicModels(Home(tmp_path)), model_of(np.eye(3, 8))
+    models, model = TopicModels(Home(tmp_path)), topic_model(FIT)
     models.write("week", "coaching", model)
     (file,) = tmp_path.rglob("*.npz")
     first = file.read_bytes()
@@ -128,7 +120,7 @@ def test_a_version_comes_back_as_it_was_and_equal_ones_are_equal_bytes(tmp_path:
 
 def test_no_changed_byte_makes_another_model(tmp_path: Path) -> None:
     """A version that rots on the disk would sort people's words under wrong names without anybody noticing."""
-    models, model = TopicModels(Home(tmp_path)), model_of(np.eye(3, 8))
+    models, model = TopicModels(Home(tmp_path)), topic_model(FIT)
     models.write("week", "coaching", model)
     (file,) = tmp_path.rglob("*.npz")
     data, noticed = file.read_bytes(), 0
@@ -145,7 +137,7 @@ def test_no_changed_byte_makes_another_model(tmp_path: Path) -> None:
 
 
 def test_an_erasure_marks_what_was_fitted_on_its_days_and_drops_what_is_of_one_window(tmp_path: Path) -> None:
-    models, model = TopicModels(Home(tmp_path)), model_of(np.eye(3, 8))
+    models, model = TopicModels(Home(tmp_path)), topic_model(FIT)
     for chain in ("week", "day", "2026-09-21..2026-11-15"):
         models.write(chain, "coaching", model)
     models.touch([date(2026, 10, 12)])

@@ -24,7 +24,9 @@ def moved(vectors: Vectors, centres: Vectors) -> Vectors | None:
     labels, cost = _removal_costs(vectors, centres)
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(len(centres) + 1))
-    halves = [_halved(vectors[order[a:b]], centre) for a, b, centre in zip(starts[:-1], starts[1:], centres, strict=True)]
+    halves = [
+        _halved(vectors[order[a:b]], centre) for a, b, centre in zip(starts[:-1], starts[1:], centres, strict=True)
+    ]
     gain = np.array([gained for gained, _ in halves])
     made, touched = centres.copy(), set[int]()
     by_gain = iter(np.argsort(-gain, kind="stable").tolist())
