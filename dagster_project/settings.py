@@ -78,6 +78,14 @@ class ReleaseSettings(Section):
         return PeriodKind(self.period)
 
 
+class TopicsSettings(Section):
+    """How long a version of the topics serves, what it is fitted on, and when a period has drifted away from it."""
+
+    span_days: int = Field(default=56, ge=1, le=366)
+    refit_days: int = Field(default=28, ge=1, le=366)
+    drift: float = Field(default=0.15, gt=0, le=1)
+
+
 class PolicySettings(Section):
     """Privacy thresholds: a profile, and values that replace its own (never below the hard floor)."""
 
@@ -178,6 +186,7 @@ class Settings(BaseSettings):
     claude: ClaudeSettings = ClaudeSettings()
     ledger: LedgerSettings = LedgerSettings()
     release: ReleaseSettings = ReleaseSettings()
+    topics: TopicsSettings = TopicsSettings()
     policy: PolicySettings = PolicySettings()
     differential_privacy: DifferentialPrivacySettings = DifferentialPrivacySettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -251,6 +260,11 @@ detail_model = "claude-haiku-5-5"
 
 [release]
 period = "week"           # day, week (ISO, Monday) or month
+
+[topics]
+# span_days = 56          # topics are found on so many days up to a period's end
+# refit_days = 28         # and serve the periods that end within so many days more
+# drift = 0.15            # a new version when so much more (share) of a period fits no topic than of the fit
 
 [policy]
 profile = "default"       # default: cells of at least 10 users and 15 conversations; or anthropic, strict

@@ -1,4 +1,4 @@
-"""Embeddings -> topics of a release period, and their names. Not here: how (`topics/`, `domain/topics`)."""
+"""Embeddings -> topics of a release period, by versions that last. Not here: how (`topics/`, `domain/topics`)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +9,7 @@ from dagster_project.assets.classification import SCREEN
 from dagster_project.assets.context import ConfideHome, Progress
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
+from dagster_project.checks.topics import topic_check_results, topic_check_specs
 from dagster_project.days import NAMED_UNDER, naming_limits
 from dagster_project.domain.periods import parse_period
 from dagster_project.domain.study import TALK_TYPES
@@ -18,8 +19,14 @@ ASSIGNMENTS = dg.AssetKey(["lake", "topic_assignments"])
 TOPICS = dg.AssetKey(["lake", "topics"])
 
 
+class TopicsConfig(dg.Config):
+    """refit: find topics anew on the period's span, whatever version there is; ids go on where topics do."""
+
+    refit: bool = False
+
+
 def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """Topics of each affective type, found anew for each release period."""
+    """Topics of each affective type: a release period is sorted by the version of its time."""
     whole = [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in (CONVERSATIONS, MESSAGES, SCREEN)]
 
     @dg.multi_asset(
@@ -31,34 +38,28 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
         ],
         partitions_def=periods,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=contract_specs(ASSIGNMENTS, TOPICS),
+        check_specs=[*contract_specs(ASSIGNMENTS, TOPICS), *topic_check_specs(TOPICS)],
         group_name="topics",
         name="topics_of_periods",
     )
     def topics_of_periods(
-        context: dg.AssetExecutionContext, confide: ConfideHome, progress: dg.ResourceParam[Progress]
+        context: dg.AssetExecutionContext,
+        config: TopicsConfig,
+        confide: ConfideHome,
+        progress: dg.ResourceParam[Progress],
     ) -> Iterator[Any]:
-        from dagster_project.topics.period_topics import TopicLimits, build_period_topics
+        from dagster_project.topics.period_topics import build_period_topics
+        from dagster_project.topics.working import topic_work
 
         workspace = confide.open()
-        limits = TopicLimits(
-            min_users=workspace.policy.rules.min_topic_users,
-            min_conversations=workspace.policy.rules.min_topic_conversations,
-            max_conversations_per_user=workspace.policy.max_conversations_per_user,
-        )
+        work = topic_work(workspace)
         contracts = ContractReport({"topic_assignments": ASSIGNMENTS, "topics": TOPICS})
         assigned = 0
         figures: dict[str, Any] = {}
         progress.start("Finding topics", len(context.partition_keys))
-        for key in context.partition_keys:
+        for key in sorted(context.partition_keys, key=parse_period):  # a version knows nothing of what comes after it
             with scrubbed(f"finding topics of {key}"):
-                found = build_period_topics(
-                    workspace.lake,
-                    parse_period(key),
-                    workspace.vectors.embed,
-                    limits,
-                    workspace.home.key(),
-                )
+                found = build_period_topics(work, parse_period(key), config.refit)
                 frames = {"topic_assignments": found.assignments, "topics": found.topics}
                 sound = [contracts.accepts(t, f, affective_types=TALK_TYPES) for t, f in frames.items()]
                 if all(sound):
@@ -68,6 +69,7 @@ def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
             figures[key] = found.figures
             progress.advance(1)
         yield from contracts.results()
+        yield from topic_check_results(TOPICS, figures, work.schedule.drift)
         contracts.raise_if_broken()
         yield dg.MaterializeResult(ASSIGNMENTS, metadata={"assigned": assigned})
         yield dg.MaterializeResult(TOPICS, metadata={"by_period": dg.MetadataValue.json(figures)})

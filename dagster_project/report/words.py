@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from dagster_project.codebook.loader import Codebook
 
 WITHHELD = "withheld"
+OTHER = "Other"
+"""The topic of what fits no topic, as it is published."""
 THIN = "\u202f"  # narrow no-break space: a number and its unit stay on one line
 INTERVAL = f"95{THIN}% interval"
 MINUS = "\u2212"
@@ -70,6 +72,12 @@ def _percent(share_value: float) -> str:
 def share(value: float | None) -> str:
     """0.0291 -> '2.9 %', 0.0042 -> '0.42 %': no more digits than a reader can use. None -> 'withheld'."""
     return WITHHELD if value is None else f"{_percent(value)}{THIN}%"
+
+
+def points(change: float) -> str:
+    """A change of a share, in percentage points: '+3.1', '−0.5', 'no change'."""
+    text = _percent(abs(change))
+    return "no change" if float(text) == 0 else f"{'+' if change > 0 else MINUS}{text}{THIN}points"
 
 
 def share_interval(low: float | None, high: float | None) -> str:

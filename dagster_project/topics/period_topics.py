@@ -1,48 +1,40 @@
-"""The topics of one release period: found per talk type, given random ids, named from shared terms.
+"""The topics of one release period: a version for each talk type, kept or fitted, and the period sorted by it.
 
-Lives here: the order of work. Rules are in `domain/topics`, reading in `reading.py`. Not here: writing the lake
-(`assets/`), what of it may be published (`domain/disclosure`). One level of topics; parents come with a hierarchy.
+Lives here: the order of work. Rules are in `domain/topics`, reading in `reading.py`, fitting in `fitting.py`, the
+choice of a version in `versions.py`. Not here: writing the lake (`assets/`), what of it may be published
+(`domain/disclosure`).
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
 import polars as pl
 
-from dagster_project.domain.periods import Period
+from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.study import TALK_TYPES
-from dagster_project.domain.topics.duplicates import Duplicates, voices
-from dagster_project.domain.topics.groups import (
-    Vectors,
-    assign,
-    candidate_numbers,
-    merge_small,
-    unit,
-)
+from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
-from dagster_project.domain.topics.naming import Support, names
+from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
+from dagster_project.domain.topics.name_filter import UNNAMED
+from dagster_project.domain.topics.naming import Namer, Support, local_namer, names
 from dagster_project.domain.topics.terms import terms
 from dagster_project.storage.lake import TABLES, Lake
-from dagster_project.topics.clustering import best_clusters
+from dagster_project.storage.topic_models import TopicModels
+from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
 from dagster_project.topics.reading import Analysed, Embed, read_analysed, read_texts
+from dagster_project.topics.versions import Schedule, chain_of, is_due, neighbour, span_of, valid
 from dagster_project.topics.vocabulary import load_vocabulary
-
-
-@dataclass(frozen=True)
-class TopicLimits:
-    """The policy's numbers: the smallest topic, and how many conversations of a user count in a period."""
-
-    min_users: int
-    min_conversations: int
-    max_conversations_per_user: int
 
 
 @dataclass(frozen=True)
 class PeriodTopics:
     """Rows of the lake tables `topic_assignments` and `topics`, and by type the figures for an operator.
 
-    A conversation has a row for each of its talk types that has topics. figures: counts and names, no other text.
+    A conversation has a row for each of its talk types that has topics. figures: counts, shares and names, no other
+    text.
     """
 
     assignments: pl.DataFrame
@@ -51,108 +43,188 @@ class PeriodTopics:
 
 
 @dataclass(frozen=True)
-class _TypeTopics:
-    """Topics of one type: topic id and distance by position, positions that speak for each topic, counted users."""
+class TopicWork:
+    """What the topics of any period are made with. namer: makes a name of shared terms, and is given nothing else."""
 
-    assigned: dict[int, tuple[str, float]]
-    speakers: dict[str, list[int]]
-    n_users: dict[str, int]
+    lake: Lake
+    models: TopicModels
+    embed: Embed
+    limits: TopicLimits
+    key: bytes
+    schedule: Schedule
+    namer: Namer = local_namer
 
 
-def build_period_topics(lake: Lake, period: Period, embed: Embed, limits: TopicLimits, key: bytes) -> PeriodTopics:
-    """Find, assign and name the topics of a period.
+def build_period_topics(work: TopicWork, period: Period, refit: bool = False) -> PeriodTopics:
+    """Sort a period by the version valid then, fitting one where none is, or it is due, or the period drifts from it.
 
-    Equal lake rows, in whatever order, and an equal key give equal results. A type has no topics when its counted
-    conversations are too few for two, or when they do not fall into two that are large enough.
+    refit: fit anew in any case. Equal lake rows, in whatever order, equal versions and an equal key give equal results;
+    versions that were fitted are kept (`work.models`). A type has no topics when its counted conversations are too few
+    for two, or when they do not fall into two that are large enough.
     """
-    analysed = read_analysed(lake, period, embed, limits.max_conversations_per_user)
-    analysed.vectors = unit(analysed.vectors)
-    assignments: list[tuple[str, str, str, float]] = []
-    topics: list[tuple[str, str, None, int, str]] = []
-    figures: dict[str, dict[str, Any]] = {}
-    for affective_type in TALK_TYPES:
-        keyed = Keyed(key, period.key, affective_type)
-        members = sorted(
-            (i for i, types in enumerate(analysed.types) if affective_type in types),
-            key=lambda i: keyed.order(analysed.keys[i]),
+    return _Work(work, period).build(refit)
+
+
+class _Work:
+    """One period. The days of its span are read once, and only when a version has to be fitted."""
+
+    def __init__(self, work: TopicWork, period: Period) -> None:
+        self.work, self.period = work, period
+        self.chain = chain_of(period)
+        self.start, self.end = span_of(period, work.schedule)
+        self.days = [day for day in work.lake.days("conversations") if self.start <= day < self.end]
+        self._read: dict[tuple[date, date], Analysed] = {}
+
+    def build(self, refit: bool) -> PeriodTopics:
+        assignments: list[tuple[str, str, str, float]] = []
+        topics: list[tuple[str, str, str | None, int, str]] = []
+        figures: dict[str, dict[str, Any]] = {}
+        for affective_type in TALK_TYPES:
+            self._renew(affective_type)
+            model, moved, fitted = self._version(affective_type, refit)
+            own = TypeOfSpan(self._own(), affective_type, self._keyed(affective_type))
+            figures[affective_type] = _figures(own, model, moved, fitted)
+            if model is None:
+                continue
+            labels, distances = model.sort(own.vectors(own.members))
+            keys = own.analysed.keys
+            assignments += [
+                (keys[i], affective_type, model.id_of(label), far)
+                for i, label, far in zip(own.members, labels.tolist(), distances.tolist(), strict=True)
+            ]
+            topics += [(affective_type, *row) for row in model.rows]
+        return PeriodTopics(
+            _frame("topic_assignments", assignments).sort("affective_type", "conversation_key"),
+            _frame("topics", topics).sort("affective_type", "topic_id"),
+            figures,
         )
-        counted = [i for i in members if analysed.counted[i]]
-        found = _topics_of_type(analysed, members, counted, limits, keyed)
-        named = _names_of_type(lake, analysed, found, limits, keyed)
-        assignments += [(analysed.keys[i], affective_type, topic, far) for i, (topic, far) in found.assigned.items()]
-        topics += [(affective_type, topic, None, 0, named[topic]) for topic in named]
-        sizes = sorted(found.n_users.values())
-        figures[affective_type] = {
-            "n_conversations": len(counted),
-            "n_users": len({analysed.users[i] for i in counted}),
-            "n_topics": len(named),
-            "users_of_smallest": sizes[0] if sizes else None,
-            "users_of_median": median(sizes) if sizes else None,
-            "users_of_largest": sizes[-1] if sizes else None,
-            "names": sorted(named.values()),
-        }
-    return PeriodTopics(
-        _frame("topic_assignments", assignments).sort("affective_type", "conversation_key"),
-        _frame("topics", topics).sort("affective_type", "topic_id"),
-        figures,
-    )
+
+    def _version(self, affective_type: str, refit: bool) -> tuple[TopicModel | None, Drift | None, bool]:
+        """The version that the period is sorted by, how far the period has moved from it, whether it is a new one."""
+        versions = self.work.models.versions(self.chain, affective_type)
+        known = valid(versions, self.period)
+        model = self.work.models.read(self.chain, affective_type, known)[0] if known is not None else None
+        moved = None
+        own = TypeOfSpan(self._own(), affective_type, self._keyed(affective_type))
+        if model is not None and not refit and not is_due(model.fit, self.period, len(self.days), self.work.schedule):
+            moved = drift(model, own.vectors(own.counted))
+            few = moved.n_conversations < self.work.limits.min_conversations
+            if moved.drift <= self.work.schedule.drift or few or model.fit.end == self.period.end:
+                return model, moved, False
+        if not own.numbers(self.work.limits):
+            # Too few to fit on: an older version still tells what there is.
+            return model, moved, False
+        about = self._about(self.period, self.start, self.end, len(self.days))
+        near = neighbour(versions, self.end)
+        old = self.work.models.read(self.chain, affective_type, near)[0] if near is not None else None
+        new = self._fit(affective_type, self.period, about, old)
+        return (new or model), moved, new is not None
+
+    def _renew(self, affective_type: str) -> None:
+        """Fit anew what was fitted on conversations erased since, or under another policy; forget what cannot be."""
+        models = self.work.models
+        for version in models.versions(self.chain, affective_type):
+            model, to_renew = models.read(self.chain, affective_type, version)
+            if not to_renew and model.fit.limits == self.work.limits.written:
+                continue
+            there = [d for d in self.work.lake.days("conversations") if model.fit.start <= d < model.fit.end]
+            period = parse_period(model.fit.period_key)
+            about = self._about(period, model.fit.start, model.fit.end, len(there))
+            if not there or self._fit(affective_type, period, about, model, model) is None:
+                models.remove(self.chain, affective_type, version)
+
+    def _fit(
+        self, affective_type: str, period: Period, about: Fit, old: TopicModel | None, renewed: TopicModel | None = None
+    ) -> TopicModel | None:
+        """Fit, name and keep a version. renewed: the one that it replaces, whose history is its own."""
+        span = self._span(period, about.start, about.end)
+        of = TypeOfSpan(span, affective_type, self._keyed(affective_type))
+        fitted = fit(of, self.work.limits, about, old)
+        if fitted is None:
+            return None
+        model = replace(fitted.model, names=self._names(span, fitted, of.keyed))
+        if renewed is not None:
+            model = replace(model, events=renewed.events)
+        self.work.models.write(self.chain, affective_type, model)
+        return model
+
+    def _names(self, span: Analysed, fitted: Fitted, keyed: Keyed) -> dict[str, str]:
+        """A name by topic id, from what those who speak for each topic wrote; siblings are those of one level."""
+        vocabulary, model = load_vocabulary(), fitted.model
+        version = model.fit.end.isoformat()
+        stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
+        levels = [model.topic_ids, (*model.parent_ids, *stand_alone)] if model.parent_ids else [model.topic_ids]
+        supports = [Support() for _ in levels]
+        topics_of: dict[int, list[str]] = {}
+        for topic_id, positions in fitted.speakers.items():
+            for position in positions:
+                topics_of.setdefault(position, []).append(topic_id)
+        for position, text in read_texts(self.work.lake, span, topics_of):
+            found = terms(text, vocabulary)
+            for topic_id in topics_of[position]:
+                for support, level in zip(supports, levels, strict=True):
+                    if topic_id in level:
+                        support.add(topic_id, found)
+        named: dict[str, str] = {}
+        for support, level in reversed(list(zip(supports, levels, strict=True))):
+            thresholds = {t: keyed.jittered(self.work.limits.min_users, t, version) for t in level}
+            named |= names(support, thresholds, self.work.namer)
+        return named
+
+    def _about(self, period: Period, start: date, end: date, n_days: int) -> Fit:
+        return Fit(period.key, start, end, "", n_days, 0, 0, 0.0, 0.0, 0.0)
+
+    def _keyed(self, affective_type: str) -> Keyed:
+        return Keyed(self.work.key, self.chain, affective_type)
+
+    def _span(self, period: Period, start: date, end: date) -> Analysed:
+        if (start, end) not in self._read:
+            days = [start + timedelta(days=n) for n in range((end - start).days)]
+            self._read[start, end] = self._analysed(period, days)
+        return self._read[start, end]
+
+    def _own(self) -> Analysed:
+        return self._span(self.period, self.period.start, self.period.end)
+
+    def _analysed(self, period: Period, days: list[date]) -> Analysed:
+        work = self.work
+        return read_analysed(work.lake, period, work.embed, work.limits.max_conversations_per_user, days)
 
 
 def _frame(table: str, rows: list[Any]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TABLES[table], orient="row")
 
 
-def _topics_of_type(
-    analysed: Analysed, members: list[int], counted: list[int], limits: TopicLimits, keyed: Keyed
-) -> _TypeTopics:
-    """Fit on one conversation a user, cut into as many topics as are well apart, merge the small, assign everything.
-
-    members: positions in keyed order. counted: those of them that count in the period.
-    """
-    nothing = _TypeTopics({}, {}, {})
-    duplicates = Duplicates()
-    groups = {i: duplicates.group(analysed.signatures[i]) for i in counted}
-    fit = voices(counted, analysed.users, groups)
-    numbers = candidate_numbers(len(fit), limits.min_users)
-    if not numbers or len(counted) < 2 * limits.min_conversations:
-        return nothing
-    vectors = analysed.vectors[fit]
-
-    def speakers(centres: Vectors) -> list[list[int]]:
-        labels, _ = assign(analysed.vectors[counted], centres)
-        split: list[list[int]] = [[] for _ in centres]
-        for position, label in zip(counted, labels, strict=True):
-            split[label].append(position)
-        return split
-
-    def too_small(centres: Vectors) -> list[int]:
-        small = []
-        for label, own in enumerate(speakers(centres)):
-            n_voices = len(voices(own, analysed.users, groups))
-            if n_voices < limits.min_users or len(own) < limits.min_conversations:
-                small.append((n_voices, len(own), label))
-        return [label for _, _, label in sorted(small)]
-
-    centres = merge_small(vectors, best_clusters(vectors, numbers, keyed.seed("fit")), too_small)
-    if len(centres) < 2:
-        return nothing
-    own = speakers(centres)
-    ids = [keyed.topic_id(analysed.keys[i] for i in voices(o, analysed.users, groups)) for o in own]
-    labels, distances = assign(analysed.vectors[members], centres)
-    return _TypeTopics(
-        {i: (ids[label], float(far)) for i, label, far in zip(members, labels, distances, strict=True)},
-        {ids[label]: voices(o, analysed.users, groups) for label, o in enumerate(own)},
-        {ids[label]: len({analysed.users[i] for i in o}) for label, o in enumerate(own)},
-    )
-
-
-def _names_of_type(
-    lake: Lake, analysed: Analysed, found: _TypeTopics, limits: TopicLimits, keyed: Keyed
-) -> dict[str, str]:
-    """A name by topic id, from what those who speak for each topic wrote."""
-    vocabulary = load_vocabulary()
-    support = Support()
-    topic_of = {position: topic for topic, positions in found.speakers.items() for position in positions}
-    for position, text in read_texts(lake, analysed, topic_of):
-        support.add(topic_of[position], terms(text, vocabulary))
-    return names(support, {topic: keyed.jittered(limits.min_users, topic) for topic in found.speakers})
+def _figures(own: TypeOfSpan, model: TopicModel | None, moved: Drift | None, fitted: bool) -> dict[str, Any]:
+    users = own.analysed.users
+    told: dict[str, Any] = {
+        "n_conversations": len(own.counted),
+        "n_users": len({users[i] for i in own.counted}),
+        "n_topics": 0,
+        "names": [],
+    }
+    if model is None:
+        return told
+    labels, _ = model.sort(own.vectors(own.counted))
+    of_topic: dict[int, set[str]] = {label: set() for label in range(len(model.topic_ids))}
+    for position, label in zip(own.counted, labels.tolist(), strict=True):
+        of_topic.setdefault(label, set()).add(users[position])
+    sizes = sorted(len(of_topic[label]) for label in range(len(model.topic_ids)))
+    changes = Counter(event.change for event in model.events)
+    listed = [name for _, _, _, name in model.rows if name != OTHER]
+    return told | {
+        "n_topics": len(model.topic_ids),
+        "n_parents": len(model.parent_ids),
+        "users_of_smallest": sizes[0],
+        "users_of_median": median(sizes),
+        "users_of_largest": sizes[-1],
+        "other_share": round(float((labels < 0).mean()), 4) if len(labels) else 0.0,
+        "drift": round(moved.drift, 4) if moved is not None else 0.0,
+        "fitted_now": int(fitted),
+        "days_of_fit": model.fit.n_days,
+        "silhouette": round(model.fit.silhouette, 4),
+        "other_share_of_fit": round(model.fit.other_share, 4),
+        "unnamed": listed.count(UNNAMED),
+        **{change.value: changes[change] for change in Change},
+        "names": sorted(listed),
+    }

@@ -1,7 +1,7 @@
 """What topics need of the lake, day by day, so that no more than one day's text is ever held.
 
-Lives here: selection of a period's analysed conversations, the text of what the person brought, its vector and its
-duplicate signature; the text again for naming. Not here: what is made of them (`period_topics.py`).
+Lives here: selection of analysed conversations, the text of what the person brought, its vector and its
+duplicate signature; the text again for naming. Not here: what is made of them (`fitting.py`, `period_topics.py`).
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -15,7 +15,7 @@ from dagster_project.domain.conversations import Role
 from dagster_project.domain.periods import Period
 from dagster_project.domain.selection import counted_conversations
 from dagster_project.domain.topics.duplicates import Signature, signature
-from dagster_project.domain.topics.groups import Vectors
+from dagster_project.domain.topics.groups import Vectors, unit
 from dagster_project.labelling import analysed_of_day
 from dagster_project.storage.lake import Lake
 
@@ -29,7 +29,7 @@ READ_CHARACTERS = 4_000
 
 @dataclass
 class Analysed:
-    """The analysed conversations of a period, in order of day and pseudonym; lists and rows of one length."""
+    """Analysed conversations in order of day and pseudonym; lists and rows of one length. vectors: of unit length."""
 
     keys: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
@@ -65,29 +65,35 @@ def _embedded(brought: str) -> str:
     return " ".join(brought.split())[:EMBEDDED_CHARACTERS]
 
 
-def read_analysed(lake: Lake, period: Period, embed: Embed, per_user: int) -> Analysed:
-    """The period's analysed conversations that hold any words of the person, with their vectors."""
+def read_analysed(
+    lake: Lake, period: Period, embed: Embed, per_user: int, days: Sequence[date] | None = None
+) -> Analysed:
+    """The analysed conversations of some days (the period's own unless given) that hold any words of the person.
+
+    Counted are those that count in the period; of other days, none.
+    """
     columns = ("conversation_key", "user_key")
-    days = {day: lake.read("conversations", day).select(columns) for day in period.days}
-    users = {key: user for frame in days.values() for key, user in frame.iter_rows()}
-    counted = counted_conversations(period.key, users, per_user)
+    frames = {day: lake.read("conversations", day).select(columns) for day in (period.days if days is None else days)}
+    inside = [frame for day, frame in frames.items() if period.start <= day < period.end]
+    counted = counted_conversations(period.key, {k: u for frame in inside for k, u in frame.iter_rows()}, per_user)
     found = Analysed()
     vectors: list[Vectors] = []
-    for day, frame in days.items():
+    for day, frame in frames.items():
         types = analysed_of_day(lake, day) if len(frame) else {}
         texts = _brought(lake, day, types) if types else {}
         if not texts:
             continue
+        users = dict(frame.iter_rows())
         keys = sorted(texts)
         found.keys += keys
         found.users += [users[key] for key in keys]
         found.days += [day] * len(keys)
         found.types += [types[key] for key in keys]
-        found.counted += [key in counted for key in keys]
+        found.counted += [key in counted and period.start <= day < period.end for key in keys]
         found.signatures += [signature(texts[key]) for key in keys]
         vectors.append(embed([_embedded(texts[key]) for key in keys]))
     if vectors:
-        found.vectors = np.concatenate(vectors).astype(np.float32)
+        found.vectors = unit(np.concatenate(vectors).astype(np.float32))
     return found
 
 

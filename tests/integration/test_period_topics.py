@@ -7,16 +7,19 @@ from random import Random
 import polars as pl
 import pytest
 
+from dagster_project.domain.topics.model import OTHER
 from dagster_project.storage.lake import TABLES
-from dagster_project.topics.period_topics import PeriodTopics, TopicLimits, build_period_topics
-from tests.support.topic_lake import PERIOD, THEMES, Said, crowd, embed_by_theme, lake_of, sentence
-
-LIMITS = TopicLimits(min_users=25, min_conversations=50, max_conversations_per_user=5)
-KEY = bytes(range(32))
+from dagster_project.topics.period_topics import PeriodTopics, build_period_topics
+from tests.support.topic_lake import KEY, PERIOD, THEMES, Said, crowd, sentence, work_of
 
 
 def build(folder: Path, said: list[Said], shuffle: int | None = None, key: bytes = KEY) -> PeriodTopics:
-    return build_period_topics(lake_of(folder, said, shuffle), PERIOD, embed_by_theme, LIMITS, key)
+    return build_period_topics(work_of(folder, said, shuffle, key), PERIOD)
+
+
+def found(built: PeriodTopics) -> pl.DataFrame:
+    """The topics without what fits nowhere."""
+    return built.topics.filter(pl.col("topic_name") != OTHER)
 
 
 def everybody(n_users: int = 100) -> list[Said]:
@@ -32,12 +35,12 @@ def test_planted_themes_are_found_named_and_reproducible(tmp_path: Path) -> None
     assert pairs.select("topic_id", "theme").unique().height == len(THEMES)
     assert built.topics.schema == pl.Schema(TABLES["topics"])
     assert built.assignments.schema == pl.Schema(TABLES["topic_assignments"])
-    for topic_id, name in built.topics.select("topic_id", "topic_name").iter_rows():
+    for topic_id, name in found(built).select("topic_id", "topic_name").iter_rows():
         own = set(THEMES[pairs.filter(pl.col("topic_id") == topic_id)["theme"][0]])
         assert {word for term in name.lower().split(", ") for word in term.split(" ")} <= own
-    assert built.topics["topic_name"].n_unique() == len(THEMES)
-    assert built.topics["level"].to_list() == [0] * len(THEMES)
-    assert built.topics["parent_topic_id"].null_count() == len(THEMES)
+    assert found(built)["topic_name"].n_unique() == len(THEMES) == found(built).height
+    assert built.topics["level"].to_list() == [0] * (len(THEMES) + 1)
+    assert built.topics["parent_topic_id"].null_count() == len(THEMES) + 1
 
     again = build(tmp_path / "b", list(reversed(said)), shuffle=5)
     assert again.topics.equals(built.topics)
@@ -53,7 +56,7 @@ def test_one_heavy_user_with_a_thousand_conversations_shapes_nothing(tmp_path: P
     quiet = [one for theme in ("career", "sleep", "marriage") for one in crowd(theme, 100)]
     loud = [Said("heavy", [sentence("study", random)], day=PERIOD.start + timedelta(days=i % 14)) for i in range(1000)]
     built = build(tmp_path, quiet + loud)
-    assert len(built.topics) == 3
+    assert len(found(built)) == 3
     names = " ".join(built.topics["topic_name"]).lower()
     assert not [word for word in THEMES["study"] if word in names]
     assert built.figures["coaching"]["n_conversations"] == 605
@@ -65,7 +68,7 @@ def test_one_text_pasted_by_many_accounts_makes_no_topic(tmp_path: Path) -> None
     poison = [Said(f"sock-{i}-{j}", [pasted], day=PERIOD.start) for i in range(60) for j in range(2)]
     built = build(tmp_path, quiet + poison)
     names = " ".join(built.topics["topic_name"]).lower()
-    assert len(built.topics) == 3
+    assert len(found(built)) == 3
     assert not [word for word in THEMES["study"] if word in names]
 
 
@@ -77,11 +80,17 @@ def test_a_small_type_has_no_topics_at_all(tmp_path: Path, n_users: int) -> None
     assert built.figures["coaching"]["n_topics"] == 0
 
 
-def test_a_theme_below_the_minimum_joins_a_sibling_and_loses_nobody(tmp_path: Path) -> None:
+def test_a_theme_below_the_minimum_is_other_and_loses_nobody(tmp_path: Path) -> None:
+    """Sorted into its nearest sibling it would swell a topic that it has nothing to do with."""
     said = crowd("career", 150) + crowd("sleep", 150) + crowd("study", 10)
     built = build(tmp_path, said)
-    assert len(built.topics) == 2
+    assert len(found(built)) == 2
     assert len(built.assignments) == len(said)
+    other = built.topics.filter(pl.col("topic_name") == OTHER)
+    assert other.select("parent_topic_id", "level").rows() == [(None, 0)]
+    in_other = built.assignments.filter(pl.col("topic_id") == other["topic_id"][0])["conversation_key"]
+    assert set(in_other) >= {one.key for one in said if one.user.startswith("study")}
+    assert len(in_other) < 0.1 * len(said)
 
 
 def test_fiction_roleplay_and_the_unlabelled_get_no_row(tmp_path: Path) -> None:
@@ -105,7 +114,7 @@ def test_a_conversation_of_two_types_has_a_row_in_each_and_ids_do_not_link_them(
         one.types = ("interpersonal_advice", "coaching")
     built = build(tmp_path, said)
     assert len(built.assignments) == 2 * len(said)
-    assert built.topics["topic_id"].n_unique() == 4
+    assert built.topics["topic_id"].n_unique() == 6
     assert built.topics["affective_type"].unique().sort().to_list() == ["coaching", "interpersonal_advice"]
 
 

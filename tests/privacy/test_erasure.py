@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +17,7 @@ from dagster_project.classifiers.cache import AnswerCache
 from dagster_project.codebook.loader import load_codebook
 from dagster_project.days import Marks, labels_digest
 from dagster_project.domain.periods import parse_period
+from dagster_project.domain.topics.model import Fit
 from dagster_project.erasing.erasure import ErasureWaits, carry_out_pending, erase, request_of
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
@@ -25,6 +26,7 @@ from dagster_project.storage.in_use import in_use
 from dagster_project.storage.landing import Landing
 from dagster_project.storage.pseudonyms import Pseudonyms
 from dagster_project.storage.tombstones import Erased, Tombstones, TombstonesDamaged
+from dagster_project.storage.topic_models import TopicModels
 from dagster_project.workspace import Workspace
 from tests.support.conversations import NOW, record, turns, write_lines
 from tests.support.erasable import (
@@ -56,6 +58,7 @@ from tests.support.erased_person import (
     traces,
     vectors,
 )
+from tests.support.topic_lake import topic_model
 
 BOTH = ([PERSON], [CONVERSATION])
 
@@ -119,6 +122,17 @@ def test_topics_and_counts_of_the_periods_touched_are_dropped_and_the_others_sta
         assert of_the_other_week and all(after[key] == before[key] for key in of_the_other_week)
     assert {row[0] for row in after["warehouse marts.mart_prevalence"]} == {"2026-W42"}
     assert {row[0] for row in after["warehouse intermediate.int_counted"]} == {"2026-W42"}
+
+
+def test_versions_of_topics_that_the_days_shaped_are_marked_and_the_others_stay(home: Home) -> None:
+    """A centre is a mean over many people, but one of them must be forgotten: it is fitted anew before it is used."""
+    models = TopicModels(home)
+    for end, period in ((date(2026, 10, 12), "2026-W41"), (date(2026, 9, 7), "2026-W36")):
+        start = end - timedelta(days=7)
+        models.write("week", "coaching", topic_model(Fit(period, start, end, "25/50", 7, 60, 60, 0.3, 0.0, 0.4)))
+    erase_both(home)
+    assert models.read("week", "coaching", date(2026, 10, 12))[1]
+    assert not models.read("week", "coaching", date(2026, 9, 7))[1]
 
 
 def test_another_persons_equal_content_keeps_its_paid_answers(home: Home) -> None:

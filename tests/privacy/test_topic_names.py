@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.topics.period_topics import TopicLimits, build_period_topics
-from tests.support.topic_lake import PERIOD, Said, crowd, embed_by_theme, lake_of
+from dagster_project.topics.fitting import TopicLimits
+from dagster_project.topics.period_topics import build_period_topics
+from tests.support.topic_lake import PERIOD, Said, crowd, work_of
 
 K = 25
-LIMITS = TopicLimits(min_users=K, min_conversations=50, max_conversations_per_user=5)
 
 
 def names_with(folder: Path, canary: str, n_users: int, key: bytes = bytes(range(32))) -> str:
@@ -21,8 +21,8 @@ def names_with(folder: Path, canary: str, n_users: int, key: bytes = bytes(range
     for one in said:
         if one.user in people:
             one.texts = [f"{one.texts[0]} {canary}."]
-    built = build_period_topics(lake_of(folder, said), PERIOD, embed_by_theme, LIMITS, key)
-    assert len(built.topics) == 2
+    built = build_period_topics(work_of(folder, said, key=key), PERIOD)
+    assert len(built.topics) == 3, "two topics, and what fits nowhere"
     return " | ".join(built.topics["topic_name"]).lower()
 
 
@@ -79,14 +79,14 @@ def test_one_account_with_many_conversations_is_one_voice_in_a_name(tmp_path: Pa
     ]
     said = crowd("career", 120) + crowd("sleep", 120, words=1) + loud
     limits = TopicLimits(min_users=K, min_conversations=50, max_conversations_per_user=50)
-    built = build_period_topics(lake_of(tmp_path, said), PERIOD, embed_by_theme, limits, bytes(range(32)))
+    built = build_period_topics(work_of(tmp_path, said, limits=limits), PERIOD)
     assert "insulin" not in " ".join(built.topics["topic_name"]).lower()
 
 
 def test_figures_for_the_operator_hold_counts_and_names_alone(tmp_path: Path) -> None:
     said = crowd("career", 120, extra="zyzzyva") + crowd("sleep", 120)
-    built = build_period_topics(lake_of(tmp_path, said), PERIOD, embed_by_theme, LIMITS, bytes(range(32)))
+    built = build_period_topics(work_of(tmp_path, said), PERIOD)
     for figures in built.figures.values():
         texts = figures.pop("names")
         assert all(value is None or isinstance(value, int | float) for value in figures.values())
-        assert set(texts) <= set(built.topics["topic_name"])
+        assert set(texts) <= set(built.topics["topic_name"]) - {"Other"}

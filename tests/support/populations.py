@@ -24,7 +24,10 @@ THIRDS = ("early", "middle", "late")
 
 @dataclass(frozen=True)
 class Talk:
-    """One labelled conversation. creation, types: None where it could not be told. pushback: kind to first third."""
+    """One labelled conversation. creation, types: None where it could not be told. pushback: kind to first third.
+
+    topics: by type, a topic or a parent and a topic below it: `up/topic`.
+    """
 
     user: int
     day: date
@@ -84,7 +87,8 @@ def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
                 out += [("pushback", (of, kind, "any")), ("pushback", (of, kind, THIRDS[third]))]
         if talk.tone is not None:
             out.append(("sentiment", (of,)))
-    return out + [("topics", (of, topic)) for of, topic in talk.topics.items() if of in types]
+    paths = [(of, path.split("/")) for of, path in talk.topics.items() if of in types]
+    return out + [("topics", (of, topic)) for of, path in paths for topic in path]
 
 
 def denominators_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
@@ -123,6 +127,8 @@ def _period_rows(chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]
                 tones[cell].append(talk.tone)
         for whole in denominators_of(talk):
             wholes[whole][talk.user] += 1
+    paths = (path.split("/") for talk in chosen for path in talk.topics.values())
+    parents = {path[1]: path[0] for path in paths if len(path) > 1}
     rows: dict[str, list[Row]] = {}
     for name, table in TABLES.items():
         grid: list[tuple[str, ...]] = table.grid()
@@ -130,7 +136,10 @@ def _period_rows(chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]
             grid = sorted(keys for other, keys in cells if other == name)
         rows[name] = []
         for keys in grid:
-            about = {"parent_topic_id": None, "level": 0, "topic_name": "work, boss"} if table.is_topic else {}
+            about: Row = {}
+            if table.is_topic:
+                up = parents.get(keys[1])
+                about = {"parent_topic_id": up, "level": int(up is not None), "topic_name": "work, boss"}
             of = keys[:1] if name in ("pushback", "topics") else ()
             row = {"period_key": period.key, **dict(zip(table.keys, keys, strict=True)), **about}
             counts = _counts(cells.get((name, keys), {}), wholes.get((name, of), {}))
@@ -168,7 +177,7 @@ def _tone(tones: Sequence[tuple[float, float]]) -> Row:
 
 @dataclass(frozen=True)
 class Habits:
-    """What a random population is like. Shares are 0 to 1."""
+    """What a random population is like. Shares are 0 to 1. tree: the most frequent topics have a parent."""
 
     users: int
     talks_per_user: float = 3.0
@@ -182,6 +191,7 @@ class Habits:
     toned: float = 0.5
     topics: int = 4
     heavy: float = 0.02
+    tree: bool = False
 
 
 def random_talks(seed: int, habits: Habits, first: date, days: int) -> list[Talk]:
@@ -215,10 +225,14 @@ def _talk(draw: random.Random, habits: Habits, user: int, day: date, leaning: st
         while draw.random() < habits.second_kind:
             pushback[draw.choice(KINDS)] = draw.randrange(3)
     tone = (draw.randint(-6, 6) / 6, draw.randint(-6, 6) / 6) if draw.random() < habits.toned else None
-    topics = {
-        kind: f"{kind[:4]}{min(int(draw.expovariate(1.2)), habits.topics - 1)}" for kind in types if kind in TALK_TYPES
-    }
+    topics = {kind: _topic(draw, habits, kind) for kind in types if kind in TALK_TYPES}
     return Talk(user, day, False, frozenset(types), pushback, tone, topics if habits.topics else {}, name)
+
+
+def _topic(draw: random.Random, habits: Habits, kind: str) -> str:
+    number = min(int(draw.expovariate(1.2 if not habits.tree else 0.5)), habits.topics - 1)
+    name = f"{kind[:4]}{number}"
+    return f"{kind[:4]}-up{number // 3}/{name}" if habits.tree and number < habits.topics - 1 else name
 
 
 def _poisson(draw: random.Random, mean: float) -> int:

@@ -11,8 +11,14 @@ import numpy as np
 import polars as pl
 
 from dagster_project.domain.periods import parse_period
+from dagster_project.domain.topics.identity import Change, Event
+from dagster_project.domain.topics.model import Fit, TopicModel
 from dagster_project.home import Home
 from dagster_project.storage.lake import TABLES, Lake
+from dagster_project.storage.topic_models import TopicModels
+from dagster_project.topics.fitting import TopicLimits
+from dagster_project.topics.period_topics import TopicWork
+from dagster_project.topics.versions import Schedule
 
 PERIOD = parse_period("2026-09-21..2026-10-04")
 DIMENSION = 384
@@ -74,6 +80,33 @@ def crowd(theme: str, n_users: int, *, each: int = 2, seed: int = 1, extra: str 
         for u in range(n_users)
         for _ in range(each)
     ]
+
+
+def topic_model(fit: Fit) -> TopicModel:
+    """Some version: three topics, of which two have a parent."""
+    names = {"topic0": "Career", "topic1": "Sleep", "topic2": "Marriage", "parent": "Rest"}
+    return TopicModel(
+        np.eye(3, 8, dtype=np.float32), np.full(3, 0.5), np.full(3, 50), np.array([0, 0, -1]), ("topic0", "topic1", "topic2"),
+        ("parent",), "other", names, fit, (Event(Change.SPLIT, "topic1", "topic0"), Event(Change.DIED, "gone")),
+    )  # fmt: skip
+
+
+LIMITS = TopicLimits(min_users=25, min_conversations=50, max_conversations_per_user=5)
+KEY = bytes(range(32))
+SCHEDULE = Schedule()
+
+
+def work_of(
+    folder: Path,
+    said: Sequence[Said],
+    shuffle: int | None = None,
+    key: bytes = KEY,
+    limits: TopicLimits = LIMITS,
+    schedule: Schedule = SCHEDULE,
+) -> TopicWork:
+    """All that topics are made with, over a lake of these conversations."""
+    lake = lake_of(folder, said, shuffle)
+    return TopicWork(lake, TopicModels(Home(folder)), embed_by_theme, limits, key, schedule)
 
 
 def lake_of(folder: Path, said: Sequence[Said], shuffle: int | None = None) -> Lake:

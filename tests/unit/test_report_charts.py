@@ -1,14 +1,20 @@
 """Charts wear the page's colours, refuse what they should never hold, and draw only what is published."""
 
+import math
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dagster_project.report import charts, page
 from dagster_project.report.charts import Estimate, Shift, Step, Topic
+from dagster_project.report.packing import around, packed
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import PALETTE, dress
+from dagster_project.report.topic_map import Spot, topic_map
 from dagster_project.report.trends import Panel, trends
 
 STYLE = (Path(page.__file__).parent / "style.css").read_text(encoding="utf-8")
@@ -115,3 +121,26 @@ def test_the_same_chart_is_the_same_bytes() -> None:
     """Releases are compared by digest."""
     rows = [Estimate("x", 0.1, 0.05, 0.2)]
     assert charts.shares(rows, narrow=True).svg() == charts.shares(rows, narrow=True).svg()
+
+
+@given(st.lists(st.floats(0.5, 60), min_size=1, max_size=14))
+@settings(max_examples=40, deadline=None)
+def test_no_two_topics_of_a_map_cover_one_another(radii: list[float]) -> None:
+    """A topic under another one would be a topic that nobody sees."""
+    circles = packed(radii)
+    assert [r for _, _, r in circles] == radii
+    for a, b in combinations(circles, 2):
+        assert math.hypot(a[0] - b[0], a[1] - b[1]) >= a[2] + b[2] - 1e-3
+    x, y, r = around(circles)
+    assert all(math.hypot(c[0] - x, c[1] - y) + c[2] <= r + 1e-6 for c in circles)
+
+
+def test_a_map_is_drawn_alike_each_time_and_is_within_its_sheet() -> None:
+    spots = [
+        Spot("Job search", 0.3, (Spot("Interview, salary", 0.2), Spot("Boss", 0.1))),
+        Spot("Sleep", 0.15),
+        Spot("Other", 0.02),
+    ]
+    first, second = (topic_map(spots).svg() for _ in range(2))
+    assert first == second and "Interview" in first
+    assert topic_map([]).width > 0

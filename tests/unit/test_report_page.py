@@ -160,6 +160,26 @@ def test_nothing_tells_how_many_topics_were_dropped(page: str, tables: dict[str,
     assert render(tables, counted, notice=SYNTHETIC) == page
 
 
+def test_topics_are_a_tree_with_what_fits_nowhere_last_and_changes_against_the_period_before() -> None:
+    """A reader who adds parents and their topics counts people twice; one who compares weeks must compare one topic."""
+    weekly = weekly_tables(n_weeks=2, n=30_000)
+    topics = weekly["topics"].filter(affective_type="coaching").to_dicts()
+    for start in {row["period_start"] for row in topics}:
+        week = [row for row in topics if row["period_start"] == start]
+        for i, row in enumerate(week):
+            row |= {"topic_id": f"id{i}", "share": 0.2 if start == min(r["period_start"] for r in topics) else 0.23}
+            row |= {"parent_topic_id": "id0", "level": 1, "topic_name": "Below"} if i == 1 else {}
+        week[0]["topic_name"], week[2]["topic_name"] = "Above", "Other"
+    frame = pl.DataFrame(topics, schema=weekly["topics"].schema | {"parent_topic_id": pl.String})
+    html = render({**weekly, "topics": frame}, manifest_of(weekly))
+    parsed = Parsed(html)
+    tree = html[html.index('class="tree"') :]
+    assert tree.index("Above") < tree.index("Below") < tree.index("Other")
+    assert "+3\u202fpoints" in parsed.section_text["topics"]
+    told = {row[0]: row[-1] for row in parsed.rows if row and row[0] in ("Above", "– Below", "Other")}
+    assert set(told.values()) == {"+3\u202fpoints"} and len(told) == 3
+
+
 def test_a_suppressed_topic_row_does_not_appear(tables: dict[str, pl.DataFrame]) -> None:
     """Topics below the threshold have no row; one that came by mistake must not be named."""
     name = tables["topics"]["topic_name"][0]

@@ -95,3 +95,28 @@ def test_ids_depend_on_members_key_and_period_but_not_on_order() -> None:
     assert KEYED.topic_id(["a", "b"]) != KEYED.topic_id(["a"])
     assert KEYED.topic_id(["a"]) != Keyed(bytes(32), "2026-W41", "coaching").topic_id(["a"])
     assert KEYED.topic_id(["a"]) != Keyed(bytes(range(32)), "2026-W42", "coaching").topic_id(["a"])
+
+
+@pytest.mark.parametrize(
+    ("said", "published"),
+    [
+        ("Salary and job search", "Salary and job search"),
+        ("Job search, salary", "Job search, salary"),
+        ("Searching for a job", "Job search, salary"),
+        ("Salary talks of Martin", "Job search, salary"),
+        ("The patient has diabetes", "Job search, salary"),
+        ("", "Job search, salary"),
+    ],
+)
+def test_a_model_may_order_and_join_the_terms_and_say_nothing_of_its_own(said: str, published: str) -> None:
+    """Every other word of a hostile or helpful model is one that fewer than k people need have said."""
+    made = support(a={"job search": 60, "salary": 40}, b={"sleep": 60})
+    asked: list[list[str]] = []
+
+    def namer(terms: list[str]) -> str:
+        asked.append(list(terms))
+        return said
+
+    assert names(made, {"a": 25}, namer) == {"a": published}
+    assert all(set(terms) <= {"job search", "salary"} for terms in asked)
+    assert names(made, {"b": 70}, namer) == {"b": UNNAMED}, "and without a shared term it is not asked"

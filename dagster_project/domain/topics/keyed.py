@@ -17,11 +17,11 @@ MIN_JITTER_STEPS = 3
 
 
 class Keyed:
-    """Keyed choices for one period and affective type."""
+    """Keyed choices for one chain of versions (`topics/versions.py`) and affective type."""
 
-    def __init__(self, key: bytes, period_key: str, affective_type: str) -> None:
+    def __init__(self, key: bytes, chain: str, affective_type: str) -> None:
         self._key = key
-        self._scope = (period_key, affective_type)
+        self._scope = (chain, affective_type)
 
     def _digest(self, purpose: str, parts: Iterable[str]) -> bytes:
         mac = hmac.new(self._key, f"topics/{purpose}".encode(), hashlib.sha256)
@@ -39,19 +39,24 @@ class Keyed:
         """A seed in [0, 2^31)."""
         return int.from_bytes(self._digest(f"seed/{purpose}", [])[:4], "big") >> 1
 
-    def topic_id(self, members: Iterable[str]) -> str:
+    def topic_id(self, members: Iterable[str], level: int = 0) -> str:
         """A random-looking id: equal for equal members, and telling neither order nor size.
 
         members: pseudonyms of the conversations that the topic's centre was fitted on. They stand for the centroid,
         whose last digits depend on the machine.
         """
-        return base64.b32encode(self._digest("id", sorted(members))).decode()[:ID_LENGTH].lower()
+        return base64.b32encode(self._digest(f"id/{level}", sorted(members))).decode()[:ID_LENGTH].lower()
 
-    def jittered(self, minimum: int, topic_id: str) -> int:
+    def other_id(self) -> str:
+        """The id of what fits nowhere: the same in every version of a chain."""
+        return base64.b32encode(self._digest("id/other", [])).decode()[:ID_LENGTH].lower()
+
+    def jittered(self, minimum: int, topic_id: str, version: str = "") -> int:
         """Users that must share a term in this topic: the minimum plus 1 to 20 % of it, at least 3 steps.
 
         Never the minimum itself: with it, minimum − 1 accounts of one attacker would see a term appear exactly when
-        the one further person used it.
+        the one further person used it. Drawn anew for each version: a threshold that stayed could be found out in one
+        and used in the next.
         """
         steps = max(MIN_JITTER_STEPS, math.ceil(JITTER * minimum))
-        return minimum + 1 + int.from_bytes(self._digest("jitter", [topic_id])[:8], "big") % steps
+        return minimum + 1 + int.from_bytes(self._digest("jitter", [topic_id, version])[:8], "big") % steps

@@ -29,6 +29,17 @@ def is_allowed(name: str) -> bool:
     )
 
 
+_JOINING = "a about after and as at before between during for from in into of on or over the to with without"
+JOINING = frozenset(_JOINING.split())
+"""Words that a phrase may have besides those of its terms: they say nothing of anybody."""
+
+
+def is_made_of(name: str, terms: Sequence[str]) -> bool:
+    """Whether every word of a name is one of the terms' words, to the letter, or joins them."""
+    words = {word for term in terms for word in re.split(r"[ -]", term.lower())}
+    return all(word in words or word in JOINING for word in re.findall(r"[^\s,&-]+", name.lower()))
+
+
 def plain_list(terms: Sequence[str]) -> str:
     """The terms with commas between, first letter large; `UNNAMED` without any, or where they do not pass either."""
     text = ", ".join(terms)
@@ -37,5 +48,5 @@ def plain_list(terms: Sequence[str]) -> str:
 
 
 def filtered(proposed: str, terms: Sequence[str]) -> str:
-    """The proposed name if it is allowed, else the plain list of its terms."""
-    return proposed if is_allowed(proposed) else plain_list(terms)
+    """The proposed name if it is allowed and made of the terms alone, else the plain list of its terms."""
+    return proposed if is_allowed(proposed) and is_made_of(proposed, terms) else plain_list(terms)

@@ -1,21 +1,35 @@
 """Names of topics from terms that enough distinct people share, ranked against the sibling topics.
 
-Lives here: support, ranking by class-based TF-IDF (Grootendorst 2022, on people instead of occurrences), the choice of
-terms. Not here: what may be a term (`terms.py`), what may be a name (`name_filter.py`).
+Lives here: support, ranking against the siblings in the way of class-based TF-IDF (Grootendorst 2022, but on people
+instead of occurrences), the choice of terms. Not here: what may be a term (`terms.py`), what may be a name
+(`name_filter.py`).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dagster_project.domain.topics.name_filter import filtered, plain_list
+from dagster_project.domain.topics.name_filter import UNNAMED, filtered, plain_list
 
 TERMS_IN_NAME = 3
 MOST_TERMS_IN_NAME = 5
 PAIR_BONUS = 1.5
 """A pair says more than its words: it is preferred when nearly as many share it."""
+
+
+Namer = Callable[[Sequence[str]], str]
+"""Makes a phrase of shared terms, most telling first. It is given nothing else, and what it returns is filtered."""
+
+
+def local_namer(terms: Sequence[str]) -> str:
+    """The plain list of the terms."""
+    return plain_list(terms)
+
+
+RARE = 0.01
+"""Shares below this are alike: that a term is ten times rarer elsewhere than one in a hundred says nothing more."""
 
 
 class Support:
@@ -34,21 +48,22 @@ class Support:
 def ranked(topic_id: str, support: Support, threshold: int) -> list[str]:
     """Terms of a topic that at least `threshold` of its people share, most telling first.
 
-    Only terms more common here than among the siblings: what everybody says names nothing.
+    Only terms more common here than among the siblings: what everybody says names nothing. Most telling is what many
+    say here (the share of people, less that of the siblings) and few elsewhere (the logarithm of their ratio).
     """
     people = support.people
-    average = sum(people.values()) / max(len(people), 1)
     others = sum(people.values()) - people[topic_id]
     scores: dict[str, float] = {}
     for term, here in support.terms.get(topic_id, Counter()).items():
         if here < threshold:
             continue
-        everywhere = sum(counts[term] for counts in support.terms.values())
         share = here / people[topic_id]
-        if others and share <= (everywhere - here) / others:
+        elsewhere = sum(counts[term] for counts in support.terms.values()) - here
+        beside = elsewhere / others if others else 0.0
+        if share <= beside:
             continue
         bonus = PAIR_BONUS if " " in term else 1.0
-        scores[term] = bonus * share * math.log1p(average / everywhere)
+        scores[term] = bonus * (share - beside) * math.log(share / (beside + RARE))
     return sorted(scores, key=lambda term: (-scores[term], term))
 
 
@@ -72,11 +87,11 @@ def distinct_terms(candidates: Sequence[str]) -> list[str]:
     return chosen[:MOST_TERMS_IN_NAME]
 
 
-def names(support: Support, thresholds: Mapping[str, int]) -> dict[str, str]:
+def names(support: Support, thresholds: Mapping[str, int], namer: Namer = local_namer) -> dict[str, str]:
     """A name for each topic of `thresholds` (topic id -> people that must share a term).
 
     Siblings of the same name are told apart by further terms while there are any. Without a shared term a topic gets
-    a neutral name.
+    a neutral name, and the namer is not asked.
     """
     available = {t: distinct_terms(ranked(t, support, thresholds[t])) for t in sorted(thresholds)}
     length = dict.fromkeys(available, TERMS_IN_NAME)
@@ -84,7 +99,7 @@ def names(support: Support, thresholds: Mapping[str, int]) -> dict[str, str]:
     for _ in range(MOST_TERMS_IN_NAME - TERMS_IN_NAME + 1):
         for topic_id, terms in available.items():
             chosen = terms[: length[topic_id]]
-            named[topic_id] = filtered(plain_list(chosen), chosen)
+            named[topic_id] = filtered(namer(chosen), chosen) if chosen else UNNAMED
         shared = Counter(named.values())
         for topic_id in available:
             if shared[named[topic_id]] > 1:

@@ -36,6 +36,24 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """A line of a tree and the lines below it."""
+
+    name: str
+    told: str
+    below: tuple["Branch", ...] = ()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A heading that opens on a tree, and a drawing of it."""
+
+    heading: str
+    branches: tuple[Branch, ...]
+    drawing: Chart
+
+
+@dataclass(frozen=True)
 class Figure:
     """Everything the page shows of one figure."""
 
@@ -49,6 +67,7 @@ class Figure:
     tables: tuple[Table, ...]
     trend: Chart | None = None
     trend_note: str = ""
+    trees: tuple[Tree, ...] = ()
     help_line: bool = False
 
 

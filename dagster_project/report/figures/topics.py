@@ -7,8 +7,9 @@ from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Topic
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Chart, Figure, counts, table
+from dagster_project.report.figures.parts import Branch, Chart, Figure, Tree, counts, table
 from dagster_project.report.selection import Row
+from dagster_project.report.topic_map import Spot, topic_map
 
 TOPICS_SHOWN = 8
 SELF_HARM = re.compile(r"\b(suicid\w*|self.?harm\w*|overdos\w*|die|died|dying|kill\w*)\b")
@@ -19,7 +20,9 @@ def topics(ctx: Context) -> Figure | None:
     if "topics" not in ctx.published.tables:
         return None
     roots = [r for r in rows if r["parent_topic_id"] is None]
-    by_type = {t: _largest([r for r in roots if r["affective_type"] == t]) for t in TALK_TYPES}
+    named = [r for r in roots if r["topic_name"] != words.OTHER]
+    by_type = {t: _largest([r for r in named if r["affective_type"] == t]) for t in TALK_TYPES}
+    earlier = _earlier(ctx)
     top = max((r["share"] for found in by_type.values() for r in found), default=1.0)
     panels = tuple(
         Chart(
@@ -39,9 +42,11 @@ def topics(ctx: Context) -> Figure | None:
         )
         for kind, found in by_type.items()
     )
-    trend_note = ""
-    if ctx.published.trend():
-        trend_note = "Topics are found anew in each period, so they are not drawn over time."
+    trees = tuple(
+        _tree(ctx, kind, own, earlier)
+        for kind in TALK_TYPES
+        if (own := [r for r in rows if r["affective_type"] == kind])
+    )
     return Figure(
         number=2,
         slug="topics",
@@ -55,19 +60,31 @@ def topics(ctx: Context) -> Figure | None:
         caption=(
             f"Up to {TOPICS_SHOWN} topics a kind, largest first; the bars of all kinds have one scale.",
             "A topic is published only when enough people share it, so the shares of a kind need not add up.",
+            "Other is what is far from every topic. On a map, topics of one parent stand in one ring; area is the "
+            "share, and places say nothing more.",
+            "Changes are against the period before; a topic keeps its identity from period to period of one kind."
+            if earlier
+            else "",
             ctx.labelled("topic"),
         ),
         tables=tuple(
             table(
                 f"Topics in {ctx.label(kind)}",
                 ("Topic",),
-                ("Conversations", "Users", "Share"),
-                [((name,), r, (*counts(r), words.share(r["share"]))) for name, r in _nested(found)],
+                ("Conversations", "Users", "Share", *(("Change",) if earlier else ())),
+                [
+                    (
+                        (name,),
+                        r,
+                        (*counts(r), words.share(r["share"]), *((_change(r, earlier) or "–",) if earlier else ())),
+                    )
+                    for name, r in _nested(found)
+                ],
             )
             for kind in TALK_TYPES
             if (found := [r for r in rows if r["affective_type"] == kind])
         ),
-        trend_note=trend_note,
+        trees=trees,
         help_line=any(_names_self_harm(r["topic_name"]) for r in rows),
     )
 
@@ -89,6 +106,51 @@ def _topics_note(ctx: Context, kind: str, any_topic: bool) -> str:
 
 def _largest(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=lambda r: (-r["share"], r["topic_name"]))[:TOPICS_SHOWN]
+
+
+def _earlier(ctx: Context) -> dict[tuple[str, str], float]:
+    """Share by type and topic in the period of the same kind next before, as far as it was published."""
+    before = [p for p in ctx.published.periods() if p.kind == ctx.period.kind and p.end <= ctx.period.start]
+    if not before:
+        return {}
+    rows = ctx.published.rows("topics", max(before, key=lambda p: (p.end, p.start)))
+    return {(r["affective_type"], r["topic_id"]): r["share"] for r in rows if r["share"] is not None}
+
+
+def _change(row: Row, earlier: Mapping[tuple[str, str], float]) -> str:
+    then = earlier.get((row["affective_type"], row["topic_id"]))
+    return "" if then is None else words.points(row["share"] - then)
+
+
+def _tree(ctx: Context, kind: str, rows: Sequence[Row], earlier: Mapping[tuple[str, str], float]) -> Tree:
+    ids = {r["topic_id"] for r in rows}
+    # What fits nowhere comes last, whatever its size.
+    ordered = sorted(rows, key=lambda r: (r["topic_name"] == words.OTHER, -r["share"], r["topic_name"]))
+    roots = [r for r in ordered if r["parent_topic_id"] not in ids]
+
+    def below(row: Row) -> list[Row]:
+        return [r for r in ordered if r["parent_topic_id"] == row["topic_id"]]
+
+    def branch(row: Row) -> Branch:
+        told = [
+            words.share(row["share"]),
+            f"{words.about(row['n_conversations'])} conversations",
+            _change(row, earlier),
+        ]
+        return Branch(row["topic_name"], " · ".join(t for t in told if t), tuple(map(branch, below(row))))
+
+    def spot(row: Row) -> Spot:
+        return Spot(row["topic_name"], row["share"], tuple(map(spot, below(row))))
+
+    branches = tuple(map(branch, roots))
+    drawing = ctx.dressed(
+        topic_map([spot(r) for r in roots]),
+        f"topic-map-{kind}",
+        f"Map of topics in {ctx.label(kind)}",
+        "; ".join(f"{r['topic_name']}: {words.share(r['share'])}" for r in ordered),
+        "both",
+    )
+    return Tree(ctx.label(kind), branches, Chart("As a map", (drawing,)))
 
 
 def _nested(rows: Sequence[Row]) -> list[tuple[str, Row]]:

@@ -1,0 +1,180 @@
+"""Fitting one version of the topics of a type: groups, their reach, their tree, and whose topics of before they are.
+
+Lives here: the order of work on what was read. Not here: the rules (`domain/topics`), reading and naming
+(`period_topics.py`), which version is wanted (`versions.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagster_project.domain.topics.duplicates import Duplicates, voices
+from dagster_project.domain.topics.groups import (
+    Labels,
+    Vectors,
+    assign,
+    candidate_numbers,
+    merge_small,
+    simplified_silhouette,
+)
+from dagster_project.domain.topics.identity import Event, events, match, overlap
+from dagster_project.domain.topics.keyed import Keyed
+from dagster_project.domain.topics.model import Fit, TopicModel, reaches, sort
+from dagster_project.domain.topics.tree import parent_centres, parents
+from dagster_project.topics.clustering import best_clusters
+from dagster_project.topics.reading import Analysed
+
+
+@dataclass(frozen=True)
+class TopicLimits:
+    """The policy's numbers: the smallest topic, and how many conversations of a user count in a period."""
+
+    min_users: int
+    min_conversations: int
+    max_conversations_per_user: int
+
+    @property
+    def written(self) -> str:
+        """What a version remembers of them."""
+        return f"{self.min_users}/{self.min_conversations}"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A version without names. speakers: by topic id, positions of those who speak for it, one conversation a user."""
+
+    model: TopicModel
+    speakers: dict[str, list[int]]
+
+
+class TypeOfSpan:
+    """The conversations of one type in a span of days, in keyed order, near-duplicates grouped."""
+
+    def __init__(self, analysed: Analysed, affective_type: str, keyed: Keyed) -> None:
+        self.analysed, self.keyed = analysed, keyed
+        self.members = sorted(
+            (i for i, types in enumerate(analysed.types) if affective_type in types),
+            key=lambda i: keyed.order(analysed.keys[i]),
+        )
+        self.counted = [i for i in self.members if analysed.counted[i]]
+        self._duplicates: dict[int, int] = {}
+
+    def voices(self, positions: Sequence[int]) -> list[int]:
+        """Of positions, one a user, near-duplicates once."""
+        if not self._duplicates:
+            found = Duplicates()
+            self._duplicates = {i: found.group(self.analysed.signatures[i]) for i in self.members}
+        return voices(positions, self.analysed.users, self._duplicates)
+
+    def numbers(self, limits: TopicLimits) -> list[int]:
+        """Numbers of topics that the counted conversations have room for; none where there are too few for two."""
+        if len(self.counted) < 2 * limits.min_conversations:
+            return []
+        return candidate_numbers(len(self.voices(self.counted)), limits.min_users)
+
+    def vectors(self, positions: Sequence[int]) -> Vectors:
+        """Vectors by position."""
+        return self.analysed.vectors[list(positions)]
+
+
+def fit(of: TypeOfSpan, limits: TopicLimits, about: Fit, old: TopicModel | None) -> Fitted | None:
+    """A version fitted on one conversation a user; None where there is no room for two topics of the policy's size.
+
+    about: period and days of the fit; its figures are filled in. Topics are so large that the counted conversations of
+    the fit's period meet the minimum in each. old: the version whose ids go on.
+    """
+    numbers = of.numbers(limits)
+    if not numbers:
+        return None
+    chosen = of.voices(of.members)
+    vectors, counted = of.vectors(chosen), of.vectors(of.counted)
+
+    def too_small(centres: Vectors) -> list[int]:
+        labels, _ = sort(counted, centres, _reaches(vectors, centres))
+        sizes = []
+        for label, own in enumerate(_split(of.counted, labels, len(centres))):
+            n_voices = len(of.voices(own))
+            if n_voices < limits.min_users or len(own) < limits.min_conversations:
+                sizes.append((n_voices, len(own), label))
+        return [label for _, _, label in sorted(sizes)]
+
+    centres = merge_small(vectors, best_clusters(vectors, numbers, of.keyed.seed("fit")), too_small)
+    if len(centres) < 2:
+        return None
+    return _version(of, chosen, centres, about, limits, old)
+
+
+def _version(
+    of: TypeOfSpan, chosen: list[int], centres: Vectors, about: Fit, limits: TopicLimits, old: TopicModel | None
+) -> Fitted:
+    vectors = of.vectors(chosen)
+    reach = _reaches(vectors, centres)
+    labels, distance = sort(vectors, centres, reach)
+    weights = np.bincount(labels[labels >= 0], minlength=len(centres))
+    parent_of = parents(centres)
+    above = parent_centres(centres, weights, parent_of)
+    parent_labels = np.where(labels < 0, -1, parent_of[labels])
+    if old is not None and old.centres.shape[1] != centres.shape[1]:
+        old = None
+    topic_ids = _ids(of, chosen, labels, len(centres), 1)
+    parent_ids = _ids(of, chosen, parent_labels, len(above), 0)
+    changes: tuple[Event, ...] = ()
+    if old is not None:
+        old_labels, _ = old.sort(vectors)
+        table = overlap(old_labels, labels, len(old.centres), len(centres))
+        topic_ids = _taken_up(topic_ids, old.topic_ids, match(old.centres, centres, table))
+        changes = events(old.topic_ids, topic_ids, table)
+        old_above = parent_centres(old.centres, old.weights, old.parent_of)
+        table = overlap(old.parents(old_labels), parent_labels, len(old_above), len(above))
+        parent_ids = _taken_up(parent_ids, old.parent_ids, match(old_above, above, table))
+    fits = labels >= 0
+    users = of.analysed.users
+    figures = Fit(
+        about.period_key, about.start, about.end, limits.written, about.n_days,
+        n_conversations=len(chosen),
+        n_users=len({users[i] for i in chosen}),
+        silhouette=simplified_silhouette(vectors, centres),
+        other_share=1 - float(fits.mean()),
+        mean_distance=float(distance[fits].mean()),
+    )  # fmt: skip
+    model = TopicModel(
+        centres, reach, weights, parent_of, topic_ids, parent_ids,
+        old.other_id if old is not None else of.keyed.other_id(), {}, figures, changes,
+    )  # fmt: skip
+    return Fitted(model, _speakers(of, model))
+
+
+def _reaches(vectors: Vectors, centres: Vectors) -> NDArray[np.float64]:
+    labels, distance = assign(vectors, centres)
+    return reaches(labels, distance, len(centres))
+
+
+def _split(positions: Sequence[int], labels: Labels, k: int) -> list[list[int]]:
+    """Positions by label; those of none are left out."""
+    split: list[list[int]] = [[] for _ in range(k)]
+    for position, label in zip(positions, labels.tolist(), strict=True):
+        if label >= 0:
+            split[label].append(position)
+    return split
+
+
+def _ids(of: TypeOfSpan, chosen: Sequence[int], labels: Labels, k: int, level: int) -> tuple[str, ...]:
+    members = _split(chosen, labels, k)
+    return tuple(of.keyed.topic_id((of.analysed.keys[i] for i in own), level) for own in members)
+
+
+def _taken_up(new: tuple[str, ...], old: tuple[str, ...], matched: dict[int, int]) -> tuple[str, ...]:
+    """Ids of the version before where topics go on, else the new ones."""
+    return tuple(old[matched[i]] if i in matched else topic_id for i, topic_id in enumerate(new))
+
+
+def _speakers(of: TypeOfSpan, model: TopicModel) -> dict[str, list[int]]:
+    labels, _ = model.sort(of.vectors(of.members))
+    base = _split(of.members, labels, len(model.centres))
+    above = _split(of.members, model.parents(labels), len(model.parent_ids))
+    return {
+        topic_id: of.voices(own)
+        for topic_id, own in zip((*model.topic_ids, *model.parent_ids), (*base, *above), strict=True)
+    }
