@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.assets.classification import classification_assets
+from dagster_project.assets.coding import coding_assets
 from dagster_project.assets.context import ConfideHome, Silent
 from dagster_project.assets.ingestion import ingestion_assets
 from dagster_project.assets.release import release_assets
@@ -44,6 +45,7 @@ def build_definitions(root: Path, resources: Mapping[str, Any] | None = None) ->
     assets = [
         *ingestion_assets(days),
         *classification_assets(days),
+        *coding_assets(),
         *topic_assets(PERIODS),
         *warehouse_assets(manifest_path(home), days, PERIODS),
         *release_assets(PERIODS),

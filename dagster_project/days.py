@@ -88,6 +88,10 @@ def period_digest(workspace: Workspace, period: Period) -> str:
     """Digest of everything that a period's rows are counted from: its days as built, and the bound on users."""
     marks = Marks(workspace.home)
     parts = [f"{day}={marks.read(day)}" for day in workspace.landing.days() if period.start <= day < period.end]
+    # People's answers; without any, the digest is what it was before there could be some.
+    for day in workspace.lake.days("human_labels"):
+        if period.start <= day < period.end:
+            parts.append(f"coded {day}={workspace.lake.digest('human_labels', day)}")
     parts.append(f"bound={workspace.policy.max_conversations_per_user}")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
 

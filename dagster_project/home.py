@@ -58,6 +58,11 @@ class Home:
         return self.private / "cache"
 
     @property
+    def coding(self) -> Path:
+        """Samples for human coders, a folder each: text lies in them."""
+        return self.private / "coding"
+
+    @property
     def ingest_index(self) -> Path:
         return self.private / "ingest_index.sqlite"
 

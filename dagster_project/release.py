@@ -20,8 +20,9 @@ from dagster_project.domain.disclosure.editions import Edition, PublishedRow
 from dagster_project.domain.disclosure.primary import users_by_period
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import suppress
+from dagster_project.domain.estimation.correction import MIN_CODED, MIN_CODED_A_SIDE
 from dagster_project.domain.periods import Period, parse_period
-from dagster_project.domain.tables import NOISY_USERS, PREVALENCE, PUBLISHED, TABLES, TOPICS
+from dagster_project.domain.tables import AGREEMENT, NOISY_USERS, PREVALENCE, PUBLISHED, TABLES, TOPICS
 from dagster_project.home import Home
 from dagster_project.noisy_counts import Budget, noisy_users
 from dagster_project.policy.loader import Policy
@@ -165,7 +166,10 @@ def release(
             frames[NOISY_USERS.name] = published_frame(NOISY_USERS.name, noisy, periods)
         draft = Draft(
             rows=frames,
-            periods=[_about(one, policy, budget) for one in sorted(periods, key=lambda one: one.period)],
+            periods=[
+                {**_about(one, policy, budget), "correction": correction_of(frames, one)}
+                for one in sorted(periods, key=lambda one: one.period)
+            ],
             about={"code_version": __version__, "policy": policy.as_manifest()},
             pages={"report.html": render, "datasheet.md": datasheet},
         )
@@ -301,6 +305,26 @@ def published_frame(name: str, rows: Sequence[PublishedRow], periods: Sequence[P
 def _is_of(entry: Entry, periods: Sequence[PeriodMetadata]) -> bool:
     """Whether a release is of exactly these periods and revisions."""
     return {(p["key"], p["revision"]) for p in entry.periods} == {(one.period.key, one.revision) for one in periods}
+
+
+def correction_of(frames: Mapping[str, pl.DataFrame], one: PeriodMetadata) -> dict[str, Any]:
+    """What the manifest says of a period's correction: read from the rows to be published, so that it tells no more."""
+    ours = (
+        (pl.col("period_start") == one.period.start)
+        & (pl.col("period_end") == one.period.end)
+        & (pl.col("period_kind") == one.period.kind.value)
+    )
+    corrected = frames[PREVALENCE.name].filter(ours & pl.col("corrected_share").is_not_null())["category"].to_list()
+    judged = frames[AGREEMENT.name].filter(ours & ~pl.col("suppressed"))["facet"].to_list()
+    coded = frames[AGREEMENT.name].filter(ours).height > 0
+    why = "too few human labels" if coded else "no human labels cover the period"
+    return {
+        "corrected": corrected,
+        "agreement": judged,
+        "not_corrected_because": None if corrected else why,
+        "min_coded": MIN_CODED,
+        "min_coded_a_side": MIN_CODED_A_SIDE,
+    }
 
 
 def _about(one: PeriodMetadata, policy: Policy, budget: Budget | None) -> dict[str, Any]:

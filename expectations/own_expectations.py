@@ -1,4 +1,4 @@
-"""Two expectations that Great Expectations lacks: nothing exact beside rounded, nothing told in a withheld row.
+"""Three expectations that Great Expectations lacks: nothing exact beside rounded, nothing told in a withheld row.
 
 Importing this module imports Great Expectations; only `runner.py` does, inside a function.
 """
@@ -56,4 +56,23 @@ class ExpectMulticolumnValuesToBeNullExactlyWhereFirst(MulticolumnMapExpectation
     """Expect every column after the first to be null where the first is true, and to have a value where it is not."""
 
     map_metric = "multicolumn_values.null_exactly_where_first"
+    ignore_row_if: Any = "never"
+
+
+class MulticolumnValuesNullTogetherWhereFirst(MulticolumnMapMetricProvider):
+    """Whether the other columns are all null where the first, a flag, is true, and all or none where it is false."""
+
+    condition_metric_name = "multicolumn_values.null_together_where_first"
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column_list: Any, **_: Any) -> Any:
+        flag = column_list.iloc[:, 0].astype(bool)
+        nulls = column_list.iloc[:, 1:].isna()
+        return nulls.all(axis=1) | (~flag & ~nulls.any(axis=1))
+
+
+class ExpectMulticolumnValuesToBeNullTogetherWhereFirst(MulticolumnMapExpectation):
+    """Expect the columns after the first to be null where it is true, and elsewhere to have a value all, or none."""
+
+    map_metric = "multicolumn_values.null_together_where_first"
     ignore_row_if: Any = "never"

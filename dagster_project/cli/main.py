@@ -23,6 +23,7 @@ from dagster_project.cli.console import (
     show,
     workspace_of,
 )
+from dagster_project.cli.labels import labels_app
 
 app = typer.Typer(
     name="confide",
@@ -30,6 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Measure what people bring to an AI assistant, on your own logs; publish nothing that points at a person.",
 )
+
+
+app.add_typer(labels_app, name="labels")
 
 
 class Labeller(StrEnum):

@@ -39,13 +39,19 @@ class Role(StrEnum):
     LOW = "low"
     HIGH = "high"
     NOISY = "noisy"
-    ABSENT = "absent"
-    """Null in every row until somebody's human labels give it a value."""
+    CORRECTED = "corrected"
+    """The share as published, corrected by people's answers; null where there are too few of them."""
+    CORRECTED_LOW = "corrected_low"
+    CORRECTED_HIGH = "corrected_high"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One published column. `around`: the measure that an interval end has to enclose. `bounds`: of its scale."""
+    """One published column. `around`: the measure that an interval end has to enclose. `bounds`: of its scale.
+
+    among: the group that a mean is of, where that is not the whole cell; candidates count its users and conversations,
+    and the mean is null where they are too few, or where it is not defined.
+    """
 
     name: str
     kind: Kind
@@ -53,6 +59,13 @@ class Column:
     description: str
     around: str | None = None
     bounds: tuple[int, int] = (0, 1)
+    among: str | None = None
+
+
+CODED_SIDES = ("yes", "no")
+"""Conversations that people labelled, by what had been predicted of them."""
+CODED_ESTIMATES = tuple(f"true_of_{side}{end}" for side in CODED_SIDES for end in ("", "_low", "_high"))
+CODED_COUNTS = tuple(f"coded_{side}_{unit}" for side in CODED_SIDES for unit in ("conversations", "users"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,13 @@ class Table:
         return tuple(c for c in self.columns if c.role not in (Role.KEY, Role.ABOUT))
 
     @property
+    def optional(self) -> tuple[Column, ...]:
+        """The measures that may be null in a published row: corrections, and means of a part of the cell."""
+        parts = {c.name for c in self.columns if c.among}
+        corrected = (Role.CORRECTED, Role.CORRECTED_LOW, Role.CORRECTED_HIGH)
+        return tuple(c for c in self.columns if c.role in corrected or c.among or c.around in parts)
+
+    @property
     def published_columns(self) -> tuple[Column, ...]:
         """All columns of the published table, in order."""
         return (*COMMON_COLUMNS, *self.columns, SUPPRESSED)
@@ -96,6 +116,11 @@ class Table:
         counts = ["n_conversations", "n_users", "top_user_conversations", "top_two_conversations"]
         if self.is_rate:
             counts += ["of_conversations", "of_users", "rest_conversations", "rest_users"]
+        counts += [c.name for c in self.columns if c.role in (Role.CONVERSATIONS, Role.USERS) and c.name not in counts]
+        groups = dict.fromkeys(c.among for c in self.columns if c.among)
+        counts += [f"{group}_{unit}" for group in groups for unit in ("conversations", "users")]
+        if any(c.role is Role.CORRECTED for c in self.columns):
+            counts += [*CODED_ESTIMATES, *CODED_COUNTS]
         given = (Role.KEY, Role.ABOUT, Role.MEAN, Role.LOW, Role.HIGH)
         return ("period_key", *(c.name for c in self.columns if c.role in given), *counts)
 
@@ -139,8 +164,8 @@ def _ends(measure: str, stem: str, what: str, bounds: tuple[int, int] = (0, 1)) 
     )
 
 
-def _absent(name: str, what: str) -> Column:
-    return Column(name, Kind.NUMBER, Role.ABSENT, f"{what}; null where no human labels have been imported.")
+def _corrected(name: str, role: Role, what: str) -> Column:
+    return Column(name, Kind.NUMBER, role, f"{what}; null where people labelled too few conversations.", "share")
 
 
 PREVALENCE = Table(
@@ -152,9 +177,9 @@ PREVALENCE = Table(
         _n_users("of the category"),
         Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of all counted conversations, on the declared grid."),
         *_ends("share", "share", "the share, clustered by user"),
-        _absent("corrected_share", "Share corrected for the classifier's error"),
-        _absent("corrected_low", "Lower end of the corrected share's 95 % interval"),
-        _absent("corrected_high", "Upper end of the corrected share's 95 % interval"),
+        _corrected("corrected_share", Role.CORRECTED, "The share corrected for the classifier's error"),
+        _corrected("corrected_low", Role.CORRECTED_LOW, "Lower end of the corrected share's 95 % interval"),
+        _corrected("corrected_high", Role.CORRECTED_HIGH, "Upper end of the corrected share's 95 % interval"),
     ),
     fixed={
         "category": (
@@ -261,6 +286,52 @@ SENTIMENT = Table(
     is_sensitive=True,
 )
 
+AGREEMENT = Table(
+    name="agreement",
+    description="One row per period and facet that people labelled: how far the labeller agrees with them.",
+    columns=(
+        Column("facet", Kind.TEXT, Role.KEY, "content_creation, affective_type (any of them), each type, or pushback."),
+        Column("labeller", Kind.TEXT, Role.ABOUT, "Who labelled the conversations that people labelled too."),
+        Column("n_labelled", Kind.COUNT, Role.CONVERSATIONS, "Counted conversations that people labelled, rounded."),
+        Column("accuracy", Kind.NUMBER, Role.MEAN, "Share on which both agree, weighted to all, on the declared grid."),
+        Column(
+            "precision",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Share of what the labeller finds that people find too, weighted, on the grid; null where it finds few.",
+            among="predicted",
+        ),
+        Column(
+            "recall",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Share of what people find that the labeller finds too, weighted, on the grid; null where they find few.",
+            among="true",
+        ),
+        Column(
+            "f1",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Harmonic mean of precision and recall, rounded by itself; null where few were found.",
+            among="either",
+        ),
+        Column(
+            "kappa",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Cohen's kappa (-1 to 1), weighted, on the declared grid; null where few were found.",
+            bounds=(-1, 1),
+            among="either",
+        ),
+        *_ends("kappa", "kappa", "kappa, clustered by user", (-1, 1)),
+    ),
+    fixed={
+        "facet": ("content_creation", "affective_type", *(f"affective_type.{t}" for t in AFFECTIVE_TYPES), "pushback")
+    },
+    denominator="n_labelled",
+    is_rate=False,
+)
+
 NOISY_USERS = Table(
     name="noisy_users",
     description="One row per period and category, where differential privacy is switched on: users, with noise.",
@@ -281,6 +352,6 @@ NOISY_USERS = Table(
 )
 """Not one of `TABLES`: noise protects it, no threshold does, and it has rows only where it is asked for."""
 
-TABLES: dict[str, Table] = {table.name: table for table in (PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT)}
+TABLES: dict[str, Table] = {table.name: table for table in (PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT, AGREEMENT)}
 PUBLISHED: dict[str, Table] = {**TABLES, NOISY_USERS.name: NOISY_USERS}
 """Every table that a release may hold."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from dagster_project.coding.tasks import remove_items
 from dagster_project.days import Marks, labels_digest, published_periods
 from dagster_project.erasing.days import clear_lake, clear_landing, drop_topics, periods_of_lake, plan, touched
 from dagster_project.erasing.leftovers import sweep
-from dagster_project.erasing.survey import named, survey
+from dagster_project.erasing.survey import items_of, named, survey
 from dagster_project.erasing.traces import Forgotten, forget, ledger_of
 from dagster_project.errors import scrubbed
 from dagster_project.intake import catch_up, names_erased
@@ -51,6 +52,7 @@ class Report:
     warehouse_rows: int = 0
     topics: list[str] = field(default_factory=list)
     quarantined: int = 0
+    coding_items: int = 0
     leftovers: int = 0
     closed: list[str] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ class Report:
             "warehouse_rows": self.warehouse_rows,
             "topics_dropped": self.topics,
             "quarantined": self.quarantined,
+            "coding_items": self.coding_items,
             "leftover_files": self.leftovers,
             "closed_to_correction": self.closed,
         }
@@ -139,6 +142,8 @@ def carry_out(workspace: Workspace, step: Step = lambda _: None) -> Report:
             contributions.forget(touched(contributions.periods(), doomed))
             step("topics")
             plans = {day: plan(landing, day, one) for day, one in doomed.items()}
+            report.coding_items = remove_items(home, items_of(lake, doomed))
+            step("coding")
             for day, planned in plans.items():
                 _add(report.lake_rows, clear_lake(lake, day, doomed[day], planned))
                 step(f"lake {day}")

@@ -66,6 +66,13 @@ def named(doomed: Mapping[date, Doomed]) -> frozenset[str]:
     return frozenset(key for one in doomed.values() for key in one.conversations)
 
 
+def items_of(lake: Lake, doomed: Mapping[date, Doomed]) -> frozenset[str]:
+    """The items under which coders were shown any of what goes."""
+    return frozenset(
+        item for day, one in doomed.items() for item in one.gone(lake.read("human_samples", day))["item_id"]
+    )
+
+
 def _of_landing(landing: Landing, day: date, erased: Erased) -> frozenset[str]:
     users, conversations = (pa.array(sorted(keys), pa.string()) for keys in (erased.users, erased.conversations))
     found: set[str] = set()

@@ -9,6 +9,7 @@ from typing import Any
 
 from dagster_project.codebook.loader import Codebook
 from dagster_project.report import words
+from dagster_project.report.figures.parts import TableRow
 from dagster_project.report.selection import FIXED_TABLES, Published, Shown, of_facet
 
 SETTINGS = {
@@ -26,6 +27,10 @@ SETTINGS = {
     "grid_steps": "Shares and means are told in steps of one of",
     "digest": "Digest of the policy",
 }
+
+
+AGREEMENT_NAMES = {"affective_type": "affective"}
+"""A facet judged as a whole goes by the category of prevalence that it finds."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,24 @@ def measured_by(published: Published, period: Shown, book: Codebook) -> list[Mea
         if labeller := of_facet(labellers, facet.id):
             version = str(of_facet(versions, facet.id) or facet.version)
             rows.append(MeasuredBy(facet.title, str(labeller), version, str(of_facet(prompts, facet.id) or "")[:12]))
+    return rows
+
+
+def agreement_rows(published: Published, period: Shown, labels: Mapping[str, str]) -> list[TableRow]:
+    """Agreement with people of each facet that they labelled; cells is None where it is withheld."""
+    rows = []
+    for row in published.rows("agreement", period):
+        facet, _, category = row["facet"].partition(".")
+        name = words.label(labels, category or AGREEMENT_NAMES.get(facet, facet))
+        between = words.signed_interval(row["kappa_low"], row["kappa_high"])
+        numbers = (
+            words.count(row["n_labelled"]),
+            *(words.share(row[measure]) for measure in ("accuracy", "precision", "recall", "f1")),
+            words.signed(row["kappa"]),
+            between,
+        )
+        shown = tuple("–" if cell == words.WITHHELD else cell for cell in numbers)
+        rows.append(TableRow((name,), None if row["suppressed"] else shown))
     return rows
 
 

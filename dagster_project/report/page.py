@@ -14,7 +14,7 @@ import polars as pl
 
 from dagster_project.codebook.loader import Codebook, shipped_codebook
 from dagster_project.report import words
-from dagster_project.report.about import key_figures, measured_by, policy_rows, withheld_rows
+from dagster_project.report.about import agreement_rows, key_figures, measured_by, policy_rows, withheld_rows
 from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.parts import TableRow
 from dagster_project.report.figures.prevalence import prevalence
@@ -86,6 +86,8 @@ def render(
         key_figures=key_figures(published, period),
         figures=figures,
         measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in measured],
+        agreement_table=agreement_rows(published, period, words.labels_of(book)),
+        is_corrected=any(row.get("corrected_share") is not None for row in published.rows("prevalence", period)),
         uses_local=any(m.labeller.startswith("local") for m in measured),
         model_card=str(manifest.get("model_card") or MODEL_CARD),
         not_measured=[titles.get(f, f) for f in lacking if f not in private],

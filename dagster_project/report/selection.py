@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 Row = dict[str, Any]
-FIXED_TABLES = ("prevalence", "funnel", "pushback", "sentiment")
+FIXED_TABLES = ("prevalence", "funnel", "pushback", "sentiment", "agreement")
 """Tables with a full grid of categories: for these, and these only, it is told how many cells are withheld."""
 
 MAX_TREND_PERIODS = 60

@@ -4,6 +4,7 @@ Lives here: where a partition lies, its schema, and writing and reading it. Any 
 the last rename wins. Not here: what the rows mean (`domain/`), validation (`expectations/frames`).
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -73,6 +74,32 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "level": pl.Int32,
         "topic_name": pl.String,
     },
+    "human_samples": {
+        "conversation_key": pl.String,
+        "sample_id": pl.String,
+        "item_id": pl.String,
+        "stratum": pl.String,
+        "inclusion_probability": pl.Float64,
+    },
+    "coder_answers": {
+        "conversation_key": pl.String,
+        "coder": pl.String,
+        "facet": pl.String,
+        "facet_version": pl.Int32,
+        "status": pl.String,
+        "value_index": pl.Int32,
+        "value": pl.String,
+    },
+    "human_labels": {
+        "conversation_key": pl.String,
+        "facet": pl.String,
+        "facet_version": pl.Int32,
+        "status": pl.String,
+        "value_index": pl.Int32,
+        "value": pl.String,
+        "n_coders": pl.Int32,
+        "resolved_by": pl.String,
+    },
 }
 TABLES["detail_labels"] = TABLES["screen_labels"]
 BY_PERIOD = frozenset({"topic_assignments", "topics"})
@@ -120,6 +147,11 @@ class Lake:
         metadata = pq.read_schema(path).metadata or {}
         prefix = b"confide."
         return {k[len(prefix) :].decode(): v.decode() for k, v in metadata.items() if k.startswith(prefix)}
+
+    def digest(self, table: str, partition: date | str) -> str:
+        """Digest of a partition's file: equal rows give equal bytes. Raises OSError where it was never written."""
+        with self.path(table, partition).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
     def days(self, table: str) -> list[date]:
         """The days that a table has, in order."""

@@ -30,6 +30,9 @@ ORDER = {
     "descriptions": ("conversation_key", "facet"),
     "conversations": ("started_at", "conversation_key"),
     "topic_assignments": ("affective_type", "conversation_key"),
+    "human_samples": ("conversation_key",),
+    "coder_answers": ("conversation_key", "coder", "facet", "value_index"),
+    "human_labels": ("conversation_key", "facet", "value_index"),
 }
 """How each table of the lake is sorted: by pseudonyms, so that new ones mean a new order. Messages follow theirs."""
 _ROWS = 2_000

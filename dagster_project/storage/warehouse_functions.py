@@ -5,8 +5,11 @@ Lives here: their SQL signatures and the way between Arrow and `domain/estimatio
 
     wilson_interval(share, residual_square, n_conversations, n_users) -> STRUCT(low, high)
     bootstrap_mean(sums of each user, weights of each user)           -> STRUCT(low, high)
+    share_of_true(weights of each user's true ones, weights of each user, n_conversations) -> STRUCT(value, low, high)
+    corrected_share(raw, true of yes, true of no)                      -> STRUCT(value, low, high), of three such
+    agreement_of(both, predicted alone, true alone, neither)           -> STRUCT, of lists of weights by user
 
-Both give NULL where an argument is NULL or there is nobody to estimate from.
+All give NULL where an argument is NULL or there is nobody to estimate from.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from dagster_project.domain.estimation.agreement import Agreement, agreement_of
 from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
+from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
 from dagster_project.domain.estimation.wilson import Interval, clustered_wilson_interval
 
 INTERVAL = pa.struct([("low", pa.float64()), ("high", pa.float64())])
@@ -47,6 +52,47 @@ def _bootstrap(sums: Any, weights: Any) -> pa.Array:
     return _row_by_row(estimate, ([v.values.to_numpy() if v.is_valid else None for v in c] for c in (sums, weights)))
 
 
+def _numbers(values: Iterable[float | None]) -> list[float | None]:
+    return [None if value is None else round(value, DECIMALS) + 0.0 for value in values]
+
+
+def _structs(names: tuple[str, ...], estimate: Callable[..., Any], columns: Iterable[Any]) -> pa.Array:
+    def one(values: tuple[Any, ...]) -> dict[str, float | None] | None:
+        found = None if any(v is None for v in values) else estimate(*values)
+        return None if found is None else dict(zip(names, _numbers(found), strict=True))
+
+    return pa.array(
+        [one(values) for values in zip(*columns, strict=True)], pa.struct([(name, pa.float64()) for name in names])
+    )
+
+
+def _share_of_true(hits: Any, weights: Any, n: Any) -> pa.Array:
+    def estimate(hits: list[float], weights: list[float], n: int) -> Estimate | None:
+        return share_of_true(hits, weights, n) if weights else None
+
+    return _structs(Estimate._fields, estimate, (c.to_pylist() for c in (hits, weights, n)))
+
+
+def _corrected_share(raw: Any, true_of_yes: Any, true_of_no: Any) -> pa.Array:
+    def estimate(*parts: dict[str, float | None]) -> Estimate | None:
+        if any(value is None for part in parts for value in part.values()):
+            return None
+        return corrected_share(*(Estimate(**part) for part in parts))  # type: ignore[arg-type]
+
+    return _structs(Estimate._fields, estimate, (c.to_pylist() for c in (raw, true_of_yes, true_of_no)))
+
+
+def _agreement(both: Any, predicted: Any, true: Any, neither: Any) -> pa.Array:
+    def estimate(both: list[float], predicted: list[float], true: list[float], none: list[float]) -> Agreement | None:
+        return agreement_of(both, predicted, true, none) if both else None
+
+    return _structs(Agreement._fields, estimate, (c.to_pylist() for c in (both, predicted, true, neither)))
+
+
+def _struct_type(names: tuple[str, ...]) -> str:
+    return f"STRUCT({', '.join(f'{name} DOUBLE' for name in names)})"
+
+
 def register_estimators(connection: Any) -> None:
     """Register the functions on a DuckDB connection; its cursors share them."""
     connection.create_function(
@@ -65,3 +111,10 @@ def register_estimators(connection: Any) -> None:
         type="arrow",
         null_handling="special",
     )
+    estimate = _struct_type(Estimate._fields)
+    for name, function, parameters, result in (
+        ("share_of_true", _share_of_true, ["DOUBLE[]", "DOUBLE[]", "BIGINT"], estimate),
+        ("corrected_share", _corrected_share, [estimate] * 3, estimate),
+        ("agreement_of", _agreement, ["DOUBLE[]"] * 4, _struct_type(Agreement._fields)),
+    ):
+        connection.create_function(name, function, parameters, result, type="arrow", null_handling="special")

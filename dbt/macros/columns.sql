@@ -16,3 +16,10 @@
     top_user_conversations,
     top_two_conversations
 {%- endmacro %}
+
+{% macro coded_columns() -%}
+    coded_yes_conversations,
+    coded_yes_users,
+    coded_no_conversations,
+    coded_no_users
+{%- endmacro %}

@@ -2,7 +2,7 @@
 
 Lives here: `check`, `require`, the findings and the error. Pandera's own messages carry values (PRIVACY.md), so
 none of them leaves this module. Not here: what each table must hold (`conversations.py`, `messages.py`,
-`labels.py`, `descriptions.py`, `topics.py`).
+`labels.py`, `descriptions.py`, `topics.py`, `coding.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +89,7 @@ def tables() -> tuple[str, ...]:
 
 
 def _contracts() -> dict[str, Callable[[Context], Any]]:
-    from expectations.frames import conversations, descriptions, labels, messages, topics
+    from expectations.frames import coding, conversations, descriptions, labels, messages, topics
 
     return {
         "conversations": conversations.contract,
@@ -99,6 +99,9 @@ def _contracts() -> dict[str, Callable[[Context], Any]]:
         "descriptions": descriptions.contract,
         "topic_assignments": topics.assignments_contract,
         "topics": topics.topics_contract,
+        "human_samples": coding.samples_contract,
+        "coder_answers": coding.answers_contract,
+        "human_labels": coding.labels_contract,
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.domain import study
+from dagster_project.domain.estimation import correction
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
@@ -22,7 +23,16 @@ from dagster_project.storage.contributions import contributions_of
 from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
 from tests.support import study_reference
 from tests.support.dbt_runs import build_days, build_periods, run_dbt
-from tests.support.lake_builder import CANARY, Talk, Topic, random_talks, write_talks, write_topics
+from tests.support.lake_builder import (
+    CANARY,
+    Talk,
+    Topic,
+    random_coded,
+    random_talks,
+    write_coded,
+    write_talks,
+    write_topics,
+)
 
 FIRST, LAST = date(2026, 10, 5), date(2026, 10, 18)
 PERIODS = [parse_period("2026-W41"), parse_period("2026-W42")]
@@ -33,6 +43,7 @@ KEYS = {
     "topics": ["affective_type", "topic_id"],
     "pushback": ["affective_type", "kind", "position"],
     "sentiment": ["affective_type"],
+    "agreement": ["facet"],
 }
 # A model's columns carry these words only as names of counts or facets.
 TEXT_COLUMNS = {"content", "surface", "message", "text", "content_hash"}
@@ -42,6 +53,8 @@ TALKS: list[Talk] = [
     replace(talk, weight=1.0 if i % 3 else 2.5)
     for i, talk in enumerate(random_talks(11, 1500, FIRST, 14, 400))
 ]
+
+CODED = random_coded(TALKS, 12)
 
 
 def topics_of(period: Period) -> list[Topic]:
@@ -60,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     # A name with every character that SQL, globs and formats might trip over.
     home = Home(tmp_path_factory.mktemp("homes") / "it's [a] {home}")
     home.create()
-    write_talks(home, TALKS)
+    write_coded(home, CODED, write_talks(home, TALKS))
     for period in PERIODS:
         write_topics(home, period.key, topics_of(period))
     build_days(home, FIRST, LAST)
@@ -84,7 +97,8 @@ def test_every_cell_is_the_references(home: Home, name: str, period: Period) -> 
     """Every count, share and mean of every cell, zero cells included."""
     counted = study_reference.counted(TALKS, period, MOST)
     compute = getattr(study_reference, name)
-    expected = compute(counted, topics_of(period)) if name == "topics" else compute(counted)
+    more = {"topics": [topics_of(period)], "agreement": [CODED]}
+    expected = compute(counted, *more.get(name, []))
     got = rows_of(home, name, period)
     assert got.keys() == expected.keys()
     for key, numbers in expected.items():
@@ -106,6 +120,8 @@ def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> Non
     expected: dict[tuple[str, str], tuple[object, object]] = {}
     for name in set(KEYS) - {"topics"}:
         for key, row in rows_of(home, name, period).items():
+            if name == "agreement" and key not in (("affective_type",), ("pushback",)):
+                continue  # all judged on the same conversations as affective_type
             expected[name, "/".join(key)] = row["n_conversations"], row["n_users"]
             if name == "pushback":
                 expected["of_pushback", key[0]] = row["of_conversations"], row["of_users"]
@@ -140,6 +156,35 @@ def test_intervals_are_the_estimators(home: Home, category: str) -> None:
     assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(expected), abs=1e-8)
 
 
+@pytest.mark.parametrize("category", ["affective", "coaching", "content_creation"])
+def test_corrections_are_from_what_people_found(home: Home, category: str) -> None:
+    """Sides that are mixed up, or a weight that is lost, would correct the wrong way."""
+    counted = study_reference.counted(TALKS, PERIODS[0], MOST)
+    row = rows_of(home, "prevalence", PERIODS[0])[category,]
+    found = {side: study_reference.found_true(counted, CODED, category, side == "yes") for side in ("yes", "no")}
+    for side, numbers in found.items():
+        assert row[f"coded_{side}_conversations"] == numbers["conversations"]
+        assert row[f"coded_{side}_users"] == numbers["users"]
+        assert row[f"true_of_{side}"] == pytest.approx(numbers["share"], abs=1e-9)
+    with reading(home) as connection:
+        (value, low, high) = connection.execute(
+            "select corrected_share, corrected_low, corrected_high from marts.mart_prevalence "
+            "where period_key = ? and category = ?",
+            [PERIODS[0].key, category],
+        ).fetchone()
+    expected = row["share"] * found["yes"]["share"] + (1 - row["share"]) * found["no"]["share"]
+    assert value == pytest.approx(expected, abs=1e-8)
+    assert low < value < high
+
+
+def test_few_labels_correct_nothing(home: Home) -> None:
+    """Under the least number of labels a side, there is no correction, and the raw share stays."""
+    rows = rows_of(home, "prevalence", PERIODS[0])
+    few = {key: row for key, row in rows.items() if row["coded_yes_conversations"] < 20}
+    assert few and all(row["true_of_yes"] is None and row["share"] is not None for row in few.values())
+    assert any(row["true_of_yes"] is not None for row in rows.values())
+
+
 def test_running_twice_gives_equal_rows(home: Home) -> None:
     """Numbers that change without new data cannot be trusted or recomputed."""
     keys = [p.key for p in PERIODS]
@@ -168,7 +213,7 @@ def test_unit_tests_of_dbt_pass(home: Home) -> None:
     """Each ratio and threshold, on rows that fit on a hand."""
     said = run_dbt(home, "test", "--select", "test_type:unit")
     assert "ERROR=0" in said
-    assert "TOTAL=14" in said
+    assert "TOTAL=16" in said
 
 
 def models(manifest: dict) -> dict[str, dict]:
@@ -230,6 +275,7 @@ def test_rules_and_names_are_the_studys_and_the_codebooks() -> None:
     assert said["roleplay_min_human_messages"] == study.ROLEPLAY_MIN_HUMAN_MESSAGES
     assert said["sentiment_min_human_messages"] == study.SENTIMENT_MIN_HUMAN_MESSAGES
     assert said["sentiment_edge_messages"] == study.SENTIMENT_EDGE_MESSAGES
+    assert (said["min_coded"], said["min_coded_a_side"]) == (correction.MIN_CODED, correction.MIN_CODED_A_SIDE)
 
 
 def test_sources_are_the_lakes_tables(manifest: dict) -> None:
@@ -237,7 +283,7 @@ def test_sources_are_the_lakes_tables(manifest: dict) -> None:
     from dagster_project.storage import lake
 
     sources = {(s["source_name"], s["name"]) for s in manifest["sources"].values()}
-    assert sources == {("lake", table) for table in lake.TABLES if table != "descriptions"}
+    assert sources == {("lake", table) for table in lake.TABLES if table not in ("descriptions", "coder_answers")}
 
 
 def test_reading_takes_only_the_periods_asked_for(home: Home) -> None:

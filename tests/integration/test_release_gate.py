@@ -71,7 +71,12 @@ BROKEN = [
     ("prevalence", "share", 0.06153, "multiple_of(share)"),
     ("prevalence", "share", 0.99, "greater_than_b(share_high, share)"),
     ("prevalence", "share_low", 0.9, "greater_than_b(share, share_low)"),
-    ("prevalence", "corrected_share", 0.1, "to_be_null(corrected_share)"),
+    (
+        "prevalence",
+        "corrected_share",
+        0.1,
+        "null_together_where_first(suppressed, corrected_share, corrected_low, corrected_high)",
+    ),
     ("prevalence", "category", "jane.doe@example.org", "to_be_in_set(category)"),
     ("prevalence", "suppressed", True, "null_exactly_where_first"),
     ("funnel", "n_users", None, "null_exactly_where_first"),

@@ -93,6 +93,7 @@ def test_nothing_is_found_in_any_byte_or_value_after_erasing(home: Home, stored:
     assert removed["conversations"] == 5
     assert removed["days"] == list(DAYS[:3])
     assert removed["quarantined"] == 5
+    assert removed["coding_items"] == 5
     assert removed["closed_to_correction"] == []
     assert all(removed[name] for name in ("answers", "vectors", "ledger_rows", "warehouse_rows", "topics_dropped"))
 

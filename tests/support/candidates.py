@@ -16,7 +16,7 @@ from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.domain.tables import TABLES, Table
 from dagster_project.release import PeriodMetadata
-from tests.support.populations import Habits, random_talks
+from tests.support.populations import UNCODED, Habits, judged, random_talks
 from tests.support.populations import candidate_rows as population_rows
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -53,7 +53,7 @@ def rated(users: int, conversations: int, rest_users: int = 300, rest_conversati
     share = cell["n_conversations"] / max(of, 1)
     low, high = wilson_interval(share, max(of, 1) / DESIGN_EFFECT)
     ends = {f"{name}_{end}": value for name in ("share", "rate") for end, value in (("low", low), ("high", high))}
-    return {**cell, "share": share, "rate": share, **ends}
+    return {**cell, "share": share, "rate": share, **ends, **UNCODED}
 
 
 def tone(users: int, conversations: int, start: float = -0.1234, end: float = 0.0567) -> Cell:
@@ -89,6 +89,9 @@ def plain(table: Table, keys: tuple[str, ...]) -> Cell:
             return tone(150, 240) if keys == ("any",) else tone(40, 60)
         case "topics":
             return rated(40, 60)
+        case "agreement":
+            users, n = (80, 90) if keys == ("pushback",) else (300, 400)
+            return counts(spread(users, n)) | judged(n, users)
         case "pushback":
             of, sizes = ((2640, 1150), PUSHBACK_OF_ANY) if keys[0] == "any" else ((660, 340), PUSHBACK_OF_A_TYPE)
             n, users = sizes[keys[2]]
@@ -107,7 +110,9 @@ def rows_of(table: Table, period: Period, sizes: Sizes = plain) -> list[Cell]:
     for keys in grid:
         about = {"parent_topic_id": None, "level": 0, "topic_name": "Work, boss, meeting"} if table.is_topic else {}
         named = dict(zip(table.keys, keys, strict=True))
-        rows.append({"period_key": period.key, **named, **about, **sizes(table, keys)})
+        cell = sizes(table, keys)
+        if cell:
+            rows.append({"period_key": period.key, **named, **about, **cell})
     return rows
 
 
@@ -141,6 +146,8 @@ def random_sizes(seed: int) -> Sizes:
     none = rated(0, 0) | tone(0, 0)
 
     def sizes(table: Table, keys: tuple[str, ...]) -> Cell:
+        if table.name == "agreement":
+            return {}
         if table.is_topic:
             keys = (keys[0], f"{keys[0][:4]}{keys[1][4]}")
         cell = cells.get((table.name, keys), none)

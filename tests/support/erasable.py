@@ -4,6 +4,7 @@ Lives here: what a run would leave (lake, labels, caches, ledger, topics, wareho
 by the same writers but without models and dbt. Not here: what is expected of it; homes made by real runs (`homes.py`).
 """
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -17,7 +18,11 @@ import polars as pl
 
 from dagster_project.classifiers.cache import AnswerCache, VectorCache
 from dagster_project.codebook.loader import load_codebook
+from dagster_project.coding.importing import import_answers
+from dagster_project.coding.questions import coded_facets
+from dagster_project.coding.tasks import write_tasks
 from dagster_project.days import Marks, labels_digest
+from dagster_project.domain.conversations import Conversation
 from dagster_project.domain.labels import Answer, Status, Value
 from dagster_project.domain.periods import PeriodKind, period_of
 from dagster_project.erasing.traces import embedded_texts
@@ -151,6 +156,22 @@ def _fill_labels(home: Home, lake: Lake, day: date, inputs: str) -> None:
     ]
     frame = pl.DataFrame(said, schema=TABLES["descriptions"], orient="row").sort("conversation_key", "facet")
     lake.write("descriptions", day, frame)
+    _fill_coding(home, lake, day, [one.conversation for one in keyed])
+
+
+def _fill_coding(home: Home, lake: Lake, day: date, conversations: Sequence[Conversation]) -> None:
+    """Everybody was shown to coders, and two of them answered."""
+    items = {hashlib.md5(c.conversation_id.encode()).hexdigest()[:12]: c for c in conversations}
+    drawn = [(c.conversation_id, f"{day}..{day}", item, "none", 0.5) for item, c in items.items()]
+    frame = pl.DataFrame(drawn, schema=TABLES["human_samples"], orient="row").sort("conversation_key")
+    lake.write("human_samples", day, frame, {"sample_id": f"{day}..{day}"})
+    facets = coded_facets(load_codebook())
+    folder = write_tasks(home, f"{day}..{day}", facets, items, {"sample_id": f"{day}..{day}"})
+    answers = [f"{item},{who},no,coaching,none" for item in items for who in ("a", "b")]
+    filled = "\n".join(["item_id,coder,content_creation,affective_type,pushback", *answers])
+    (home.root.parent / "answers.csv").write_text(filled + "\n")
+    import_answers(Workspace.open(home.root), home.root.parent / "answers.csv")
+    assert (folder / "tasks.csv").exists()
 
 
 def versions(landing: Landing) -> Iterator[tuple[Any, str]]:

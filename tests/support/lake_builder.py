@@ -51,6 +51,17 @@ class Talk:
 
 
 @dataclass(frozen=True)
+class Coded:
+    """What people say of one conversation; None could not be told. Answers as in `Talk`, before any rule."""
+
+    talk: Talk
+    probability: float
+    content_creation: bool | None
+    types: tuple[str, ...] | None
+    pushback: bool | None
+
+
+@dataclass(frozen=True)
 class Topic:
     """One topic of a period; `talks` are the keys of the conversations assigned to it."""
 
@@ -89,6 +100,53 @@ def write_topics(home: Home, period_key: str, topics: Sequence[Topic]) -> None:
     lake.write(
         "topic_assignments", period_key, pl.DataFrame(assigned, schema=TABLES["topic_assignments"], orient="row")
     )
+
+
+def write_coded(home: Home, coded: Sequence[Coded], days: Iterable[date]) -> None:
+    """Write the sample and people's answers; every one of the days belongs to the sample."""
+    lake = Lake(home)
+    for day in days:
+        own = sorted((c for c in coded if c.talk.day == day), key=lambda c: c.talk.key)
+        drawn = [(c.talk.key, "all", f"{i:012x}", "none", c.probability) for i, c in enumerate(own)]
+        lake.write("human_samples", day, pl.DataFrame(drawn, schema=TABLES["human_samples"], orient="row"))
+        rows = [row for c in own for row in _coded_rows(c)]
+        lake.write("human_labels", day, pl.DataFrame(rows, schema=TABLES["human_labels"], orient="row"))
+
+
+def _coded_rows(coded: Coded) -> list[tuple[object, ...]]:
+    said: dict[str, tuple[str, ...] | None] = {
+        "content_creation": None if coded.content_creation is None else ("content_creation",) * coded.content_creation,
+        "affective_type": coded.types,
+        "pushback": None if coded.pushback is None else ("refusal",) * coded.pushback,
+    }
+    return [
+        (coded.talk.key, facet, 1, "could_not_tell" if values is None else "ok", i, value, 1, "single")
+        for facet, values in said.items()
+        for i, value in enumerate(values or (None,))
+    ]
+
+
+def random_coded(talks: Sequence[Talk], seed: int) -> list[Coded]:
+    """Half of them labelled by people who mostly agree, at two probabilities that are powers of two."""
+    rng = random.Random(seed)
+    coded = []
+    for talk in talks:
+        probability = rng.choice((0.25, 1.0))
+        if rng.random() >= probability:
+            continue
+        types = talk.types if isinstance(talk.types, tuple) else ()
+        others = tuple(t for t in AFFECTIVE_TYPES if rng.random() < 0.03)
+        pushback = talk.pushback if isinstance(talk.pushback, tuple) else ()
+        coded.append(
+            Coded(
+                talk,
+                probability,
+                rng.choices((talk.content_creation is True, None), (95, 5))[0],
+                rng.choices((tuple(sorted({*types, *others} - {rng.choice(AFFECTIVE_TYPES)})), None), (95, 5))[0],
+                rng.choices((bool(pushback), not pushback, None), (85, 10, 5))[0],
+            )
+        )
+    return coded
 
 
 def _conversation(talk: Talk) -> list[dict[str, object]]:

@@ -8,14 +8,14 @@ import hashlib
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.tables import AGREEMENT, CODED_COUNTS, CODED_ESTIMATES, TABLES
 
 Row = dict[str, Any]
 KINDS = ("refusal", "safety", "boundary", "challenge", "correction", "other")
@@ -37,6 +37,8 @@ class Talk:
     tone: tuple[float, float] | None = None
     topics: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    coded: bool = False
+    """People labelled it."""
 
     @property
     def affective(self) -> frozenset[str]:
@@ -76,8 +78,12 @@ def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
         out += [("prevalence", ("affective",)), ("funnel", ("affective",))]
     if types & {"companionship", *ROLEPLAY_TYPES}:
         out.append(("prevalence", ("companionship_or_roleplay",)))
+    if talk.coded:
+        out += [("agreement", (facet,)) for facet in AGREEMENT.fixed["facet"] if facet != "pushback"]
     if not types or types & set(ROLEPLAY_TYPES):
         return out
+    if talk.coded and talk.pushback is not None:
+        out.append(("agreement", ("pushback",)))
     out.append(("funnel", ("analysed",)))
     asked = ("any", *sorted(types))
     for of in asked:
@@ -143,7 +149,10 @@ def _period_rows(chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]
             of = keys[:1] if name in ("pushback", "topics") else ()
             row = {"period_key": period.key, **dict(zip(table.keys, keys, strict=True)), **about}
             counts = _counts(cells.get((name, keys), {}), wholes.get((name, of), {}))
-            rows[name].append({**row, **counts, **_tone(tones.get((name, keys), []))})
+            if name != AGREEMENT.name:
+                rows[name].append({**row, **counts, **_tone(tones.get((name, keys), [])), **UNCODED})
+            elif counts["n_conversations"]:
+                rows[name].append({**row, **counts, **judged(counts["n_conversations"], counts["n_users"])})
     return rows
 
 
@@ -162,6 +171,20 @@ def _counts(own: dict[int, int], whole: dict[int, int]) -> Row:
         "top_user_conversations": sum(largest[:1]), "top_two_conversations": sum(largest[:2]),
         "share": share, "rate": share, "share_low": ends[0], "share_high": ends[1],
         "rate_low": ends[0], "rate_high": ends[1],
+    }  # fmt: skip
+
+
+UNCODED: Row = {**dict.fromkeys(CODED_ESTIMATES), **dict.fromkeys(CODED_COUNTS, 0)}
+"""The columns of a correction where people labelled nothing."""
+
+
+def judged(conversations: int, users: int) -> Row:
+    """Measures of agreement on so many conversations, a third of them of the category."""
+    third = {"conversations": conversations // 3, "users": min(users, conversations // 3)}
+    groups = {f"{group}_{unit}": n for group in ("predicted", "true", "either") for unit, n in third.items()}
+    return {
+        "labeller": "local-test", "n_labelled": conversations, **groups, "accuracy": 0.91, "precision": 0.82,
+        "recall": 0.78, "f1": 0.8, "kappa": 0.71, "kappa_low": 0.6, "kappa_high": 0.8,
     }  # fmt: skip
 
 
@@ -192,6 +215,7 @@ class Habits:
     topics: int = 4
     heavy: float = 0.02
     tree: bool = False
+    coded: float = 0.0
 
 
 def random_talks(seed: int, habits: Habits, first: date, days: int) -> list[Talk]:
@@ -207,6 +231,12 @@ def random_talks(seed: int, habits: Habits, first: date, days: int) -> list[Talk
 
 
 def _talk(draw: random.Random, habits: Habits, user: int, day: date, leaning: str, name: str) -> Talk:
+    """Whom people label is drawn apart: whatever else a conversation is."""
+    talk = _uncoded_talk(draw, habits, user, day, leaning, name)
+    return replace(talk, coded=random.Random(f"coded {user}/{name}").random() < habits.coded)
+
+
+def _uncoded_talk(draw: random.Random, habits: Habits, user: int, day: date, leaning: str, name: str) -> Talk:
     roll = draw.random()
     if roll < habits.creation:
         return Talk(user, day, True, name=name)

@@ -15,7 +15,7 @@ from dagster_project.domain.study import (
     position_third,
     sentiment_change,
 )
-from tests.support.lake_builder import PUSHBACK_KINDS, Talk, Topic
+from tests.support.lake_builder import PUSHBACK_KINDS, Coded, Talk, Topic
 
 Numbers = dict[str, object]
 
@@ -150,3 +150,65 @@ def topics(talks: Sequence[Talk], found: Sequence[Topic]) -> dict[tuple[str, ...
         held = set().union(*(keys[i] for i in below[topic.topic_id]))
         cells[topic.affective_type, topic.topic_id] = cell([t for t in of if t.key in held], of)
     return cells
+
+
+def coded(talks: Sequence[Talk], found: Sequence[Coded]) -> dict[str, list[tuple[Talk, float, bool, bool]]]:
+    """By category, the counted conversations that people labelled: weight, whether predicted, whether true."""
+    counted_keys = {t.key for t in talks}
+    company = {"companionship", *ROLEPLAY_TYPES}
+    out: dict[str, list[tuple[Talk, float, bool, bool]]] = defaultdict(list)
+    for one in found:
+        talk = one.talk
+        if talk.key not in counted_keys or one.content_creation is None:
+            continue
+        if not one.content_creation and one.types is None:
+            continue
+        weight = talk.weight / one.probability
+        true = set() if one.content_creation else set(counted_types(one.types or (), talk.n_human))
+        said = types_of(talk)
+        out["content_creation"].append((talk, weight, talk.content_creation is True, one.content_creation))
+        out["affective"].append((talk, weight, bool(said), bool(true)))
+        out["companionship_or_roleplay"].append((talk, weight, bool(said & company), bool(true & company)))
+        for kind in AFFECTIVE_TYPES:
+            out[kind].append((talk, weight, kind in said, kind in true))
+        if is_analysed(talk) and is_known(talk.pushback) and one.pushback is not None:
+            out["pushback"].append((talk, weight, bool(talk.pushback), one.pushback))
+    return out
+
+
+def agreement(talks: Sequence[Talk], found: Sequence[Coded]) -> dict[tuple[str, ...], Numbers]:
+    """Measures by the book, from single conversations."""
+    from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_score, recall_score
+
+    cells = {}
+    for category, rows in coded(talks, found).items():
+        if category == "companionship_or_roleplay":
+            continue
+        facet = {"affective": "affective_type"}.get(category, category)
+        if category in AFFECTIVE_TYPES:
+            facet = f"affective_type.{category}"
+        weights, said, true = ([row[i] for row in rows] for i in (1, 2, 3))
+        given = {"sample_weight": weights}
+        cells[(facet,)] = {
+            "n_labelled": len(rows),
+            "n_users": len({t.user for t, *_ in rows}),
+            "predicted_conversations": sum(said),
+            "true_users": len({t.user for t, _, _, is_true in rows if is_true}),
+            "either_conversations": sum(s or t for s, t in zip(said, true, strict=True)),
+            "accuracy": accuracy_score(true, said, **given),
+            "precision": precision_score(true, said, **given),
+            "recall": recall_score(true, said, **given),
+            "kappa": cohen_kappa_score(true, said, **given),
+        }
+    return cells
+
+
+def found_true(talks: Sequence[Talk], found: Sequence[Coded], category: str, side: bool) -> Numbers:
+    """What people found among the conversations with one prediction."""
+    rows = [row for row in coded(talks, found)[category] if row[2] is side]
+    weight = sum(row[1] for row in rows)
+    return {
+        "conversations": len(rows),
+        "users": len({t.user for t, *_ in rows}),
+        "share": sum(row[1] for row in rows if row[3]) / weight if weight else None,
+    }

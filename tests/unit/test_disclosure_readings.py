@@ -91,7 +91,7 @@ def test_an_interval_narrows_the_count_where_its_ends_do() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_every_fact_that_is_read_from_a_release_is_true(seed: int, bound: int) -> None:
     """Prevents, over whole random populations, a published row from being read for what it does not say."""
-    habits = Habits(600, types=(0.2, 0.15, 0.1, 0.1, 0.03, 0.02), pushback=0.4)
+    habits = Habits(600, types=(0.2, 0.15, 0.1, 0.1, 0.03, 0.02), pushback=0.4, coded=0.3)
     talks = random_talks(seed, habits, WEEK.start, 7)
     rows = candidate_rows(talks, [WEEK], bound)
     (edition,) = editions_of(publishable(rows, primary(rows, RULES), RULES), RULES, bound)

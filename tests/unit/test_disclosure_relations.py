@@ -110,10 +110,11 @@ def all_talks() -> Iterator[Talk]:
     for screen in SCREENS:
         yield Talk(1, DAY, **screen, tone=None, pushback=None)
         yield Talk(1, DAY, **screen, tone=(0.0, 0.1), pushback={"safety": 1})
+        yield Talk(1, DAY, **screen, pushback=None, coded=True)
     for types in (("coaching",), ("coaching", "companionship"), TALK_TYPES, ("coaching", "sexual_roleplay")):
         for thirds in product((None, 0, 1, 2), repeat=3):
             pushback = {k: t for k, t in zip(("safety", "refusal", "other"), thirds, strict=True) if t is not None}
-            yield Talk(1, DAY, False, frozenset(types), pushback)
+            yield Talk(1, DAY, False, frozenset(types), pushback, coded=thirds[0] is None)
 
 
 def test_every_relation_holds_for_every_conversation() -> None:
@@ -190,7 +191,7 @@ PERIODS = [
 @pytest.mark.parametrize("seed", range(4))
 def test_links_between_periods_hold_whatever_the_bound_chooses(seed: int, bound: int) -> None:
     """Prevents roll-ups from being added up as if the bound chose the same conversations in each of them."""
-    habits = Habits(40, 4.0, types=(0.2, 0.2, 0.1, 0.1, 0.05, 0.05), pushback=0.5, heavy=0.2)
+    habits = Habits(40, 4.0, types=(0.2, 0.2, 0.1, 0.1, 0.05, 0.05), pushback=0.5, heavy=0.2, coded=0.4)
     talks = random_talks(seed, habits, date(2026, 9, 28), 40)
     rules = Policy.resolve().rules
     editions = [Edition(parse_period(key), {}, rules, bound) for key in PERIODS]
@@ -207,7 +208,7 @@ def test_links_between_periods_hold_whatever_the_bound_chooses(seed: int, bound:
 
 
 def test_links_hold_where_the_bound_was_changed() -> None:
-    habits = Habits(40, 4.0, heavy=0.2)
+    habits = Habits(40, 4.0, heavy=0.2, coded=0.4)
     talks = random_talks(1, habits, date(2026, 9, 28), 40)
     rules = Policy.resolve().rules
     for bounds in ((1, 5), (5, 1), (2, 3)):

@@ -66,6 +66,21 @@ TOPIC = {
     "level": 0,
     "topic_name": "finding a new job",
 }
+DRAWN = {
+    "conversation_key": A,
+    "sample_id": "2026-10-05..2026-10-05",
+    "item_id": "0123456789ab",
+    "stratum": "coaching/sure",
+    "inclusion_probability": 0.25,
+}
+CODED = {
+    "conversation_key": A,
+    "facet": "affective_type",
+    "facet_version": 1,
+    "status": "ok",
+    "value_index": 0,
+    "value": "coaching",
+}
 SOUND: dict[str, dict[str, Any]] = {
     "conversations": CONVERSATION,
     "messages": MESSAGE,
@@ -74,6 +89,9 @@ SOUND: dict[str, dict[str, Any]] = {
     "descriptions": DESCRIPTION,
     "topic_assignments": ASSIGNMENT,
     "topics": TOPIC,
+    "human_samples": DRAWN,
+    "coder_answers": {**CODED, "coder": "coder-1"},
+    "human_labels": {**CODED, "n_coders": 2, "resolved_by": "majority"},
 }
 CONTEXT: dict[str, Any] = {"day": DAY, "facets": FACETS, "affective_types": ["coaching"]}
 
@@ -98,6 +116,14 @@ def test_every_table_of_the_lake_has_a_contract() -> None:
 
 
 BROKEN: list[tuple[str, list[dict[str, Any]], dict[str, int]]] = [
+    ("human_samples", [{"inclusion_probability": 0.0}], {"inclusion_probability: above_0_to_1": 1}),
+    ("human_samples", [{"item_id": CANARY}], {"item_id: is_item": 1}),
+    ("human_samples", [{}, {"item_id": "ba9876543210"}], {"drawn_once": 2}),
+    ("coder_answers", [{"coder": CANARY}], {"coder: is_coder": 1}),
+    ("coder_answers", [{"value": CANARY}], {"category_of_facet": 1}),
+    ("human_labels", [{"status": "could_not_tell"}], {"value_only_when_ok": 1}),
+    ("human_labels", [{"value": None}, {"value_index": 1}], {"no_value_stands_alone": 1}),
+    ("human_labels", [{"resolved_by": "guess"}], {"resolved_by: known_value": 1}),
     ("conversations", [{"conversation_key": CANARY}], {"conversation_key: is_pseudonym": 1}),
     ("conversations", [{"user_key": CANARY}], {"user_key: is_pseudonym": 1}),
     ("conversations", [{"user_key": None}], {"user_key: not_nullable": 1}),

@@ -42,8 +42,6 @@ def test_every_count_is_held_to_its_threshold_and_base(table: Table) -> None:
             (multiple,) = expected(table, "expect_column_values_to_be_multiple_of", column.name)
             assert between["min_value"] == {"$PARAMETER": least}
             assert multiple["base"] == {"$PARAMETER": "rounding_base"}
-        elif column.role is Role.ABSENT:
-            assert expected(table, "expect_column_values_to_be_null", column.name)
         else:
             (between,) = expected(table, "expect_column_values_to_be_between", column.name)
             assert (between["min_value"], between["max_value"]) == column.bounds
@@ -53,7 +51,11 @@ def test_every_count_is_held_to_its_threshold_and_base(table: Table) -> None:
 @EACH_TABLE
 def test_withheld_rows_are_held_to_be_empty(table: Table) -> None:
     (columns,) = [e["kwargs"]["column_list"] for e in read_suite(table.name) if e["type"].endswith("where_first")]
-    assert columns == ["suppressed", *(c.name for c in table.measures if c.role is not Role.ABSENT)]
+    assert columns == ["suppressed", *(c.name for c in table.measures if c not in table.optional)]
+    together = [
+        name for e in read_suite(table.name) if "null_together" in e["type"] for name in e["kwargs"]["column_list"][1:]
+    ]
+    assert together == [c.name for c in table.optional]
 
 
 @EACH_TABLE

@@ -30,7 +30,7 @@ from dagster_project.domain.disclosure.relations import (
 )
 from dagster_project.domain.disclosure.rollups import inside, linked_sets
 from dagster_project.domain.study import AFFECTIVE_TYPES
-from dagster_project.domain.tables import FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
+from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
 
 TABLE_OF: Mapping[str, str] = {
     "screened": PREVALENCE.name,
@@ -40,6 +40,7 @@ TABLE_OF: Mapping[str, str] = {
     "pushback": PUSHBACK.name,
     "tone": SENTIMENT.name,
     "toneless": SENTIMENT.name,
+    "coded": AGREEMENT.name,
 }
 """The table to name where a set of this family is known too well."""
 

@@ -63,6 +63,8 @@ def count_facts(table: Table, row: Row, rules: Rules) -> Iterator[Fact]:
         low, high = behind_count(_whole(row, column.name), least.base, _least(column.role, least))
         if counted is not None:
             yield Fact((((_unit(column.role), counted), 1.0),), low, high)
+    if not any(column.role is Role.USERS for column in table.columns):
+        yield Fact((((USERS, own), 1.0),), least.users)
     if whole is not None:
         yield Fact((((CONVERSATIONS, whole), 1.0),), least.conversations)
         yield Fact((((USERS, whole), 1.0),), least.users)

@@ -21,7 +21,7 @@ from functools import lru_cache
 from itertools import combinations
 
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TOPICS
+from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TOPICS
 
 Set = tuple[str, ...]
 """The name of a set of counted conversations of one period."""
@@ -29,6 +29,9 @@ Set = tuple[str, ...]
 ALL: Set = ("screened", "all")
 ROLEPLAY: Set = ("screened", "roleplay")
 """Has a counted roleplay type: what the funnel's last step leaves out."""
+CODED: Set = ("coded", "screen")
+"""People labelled what it is: the same conversations for content creation and for every type."""
+CODED_PUSHBACK: Set = ("coded", "pushback")
 ANY = "any"
 TYPES = (ANY, *TALK_TYPES)
 COMPANIONSHIP_OR_ROLEPLAY = ("companionship", *ROLEPLAY_TYPES)
@@ -78,6 +81,8 @@ def set_of(table: str, row: Mapping[str, object]) -> Set:
             return ("tone", str(row["affective_type"]))
         case TOPICS.name:
             return ("topic", str(row["affective_type"]), str(row["topic_id"]))
+        case AGREEMENT.name:
+            return CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
     raise KeyError(f"{table}: no relations are declared")
 
 
@@ -90,7 +95,7 @@ def denominator_of(table: str, row: Mapping[str, object]) -> Set | None:
             return ("asked", str(row["affective_type"]))
         case TOPICS.name:
             return ("analysed", str(row["affective_type"]))
-        case SENTIMENT.name:
+        case SENTIMENT.name | AGREEMENT.name:
             return None
     raise KeyError(f"{table}: no relations are declared")
 
@@ -189,6 +194,13 @@ def _sentiment() -> Iterator[Relation]:
         yield Apart(("analysed", of), (("tone", of), ("toneless", of)))
 
 
+def _coded() -> Iterator[Relation]:
+    """Whom people labelled was chosen by key, whatever they are: in no set but those that they were drawn from."""
+    yield Within(CODED, ALL)
+    yield Within(CODED_PUSHBACK, CODED)
+    yield Within(CODED_PUSHBACK, ("asked", ANY))
+
+
 @lru_cache(maxsize=2)
 def fixed_relations(detailed: bool = True) -> tuple[Relation, ...]:
     """The relations between the sets of every period, topics apart.
@@ -196,7 +208,7 @@ def fixed_relations(detailed: bool = True) -> tuple[Relation, ...]:
     Not detailed: where no cell of pushback is published, every one of them can be anything up to all pushback of its
     type, and that set stands for them (`standing_for`).
     """
-    return (*_screening(), *_pushback(detailed), *_sentiment())
+    return (*_screening(), *_pushback(detailed), *_sentiment(), *_coded())
 
 
 def standing_for(name: Set, detailed: bool) -> Set:

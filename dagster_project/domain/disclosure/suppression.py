@@ -23,7 +23,8 @@ from dagster_project.domain.disclosure.editions import (
 from dagster_project.domain.disclosure.primary import Decisions, primary
 from dagster_project.domain.disclosure.rounding import grid_step, outward, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
-from dagster_project.domain.tables import TABLES, Column, Role, Table
+from dagster_project.domain.estimation.correction import Estimate, corrected_share
+from dagster_project.domain.tables import CODED_SIDES, TABLES, Column, Role, Table
 
 
 def suppress(
@@ -84,12 +85,15 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
                 share = min(Decimal(numerator) / Decimal(denominator), Decimal(1))
                 centres[column.name] = to_grid(share, step)
                 out[column.name] = float(centres[column.name])
+            case Role.MEAN if column.among and not _is_measured(row, column, table, least):
+                out[column.name] = None
             case Role.MEAN:
                 centres[column.name] = to_grid(Decimal(repr(number(row, column.name, table))), step)
                 out[column.name] = float(centres[column.name])
-            case Role.LOW | Role.HIGH | Role.ABSENT:
+            case _:
                 out[column.name] = None
     _fill_ends(out, row, table, centres, step)
+    _fill_corrected(out, row, table, least, step)
     return {**out, "suppressed": False}
 
 
@@ -102,9 +106,40 @@ def _fill_ends(out: PublishedRow, row: Row, table: Table, centres: Mapping[str, 
     lows = {c.around: c for c in table.columns if c.role is Role.LOW and c.around}
     highs = {c.around: c for c in table.columns if c.role is Role.HIGH and c.around}
     for measure, low in lows.items():
+        if measure not in centres:
+            continue
         high = highs[measure]
         ends = number(row, low.name, table), number(row, high.name, table)
         if ends[0] > ends[1]:
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
         published = outward(*ends, centres[measure], step, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
+
+
+def _is_measured(row: Row, column: Column, table: Table, least: Thresholds) -> bool:
+    """Whether a mean of a part of the cell is of enough people, and defined."""
+    users, conversations = (count(row, f"{column.among}_{unit}", table) for unit in ("users", "conversations"))
+    return users >= least.users and conversations >= least.conversations and row[column.name] is not None
+
+
+def _fill_corrected(out: PublishedRow, row: Row, table: Table, least: Thresholds, step: Decimal) -> None:
+    """The corrected share, made from the share and ends as published and from what people found: no count shows in it.
+
+    Left null where people labelled too few conversations, or those of too few users, on either side.
+    """
+    named = {c.role: c for c in table.columns}
+    if Role.CORRECTED not in named or row["true_of_yes"] is None or row["true_of_no"] is None:
+        return
+    for side in CODED_SIDES:
+        users, conversations = (count(row, f"coded_{side}_{unit}", table) for unit in ("users", "conversations"))
+        if users < least.users or conversations < least.conversations:
+            return
+    found = [
+        Estimate(*(number(row, f"true_of_{side}{end}", table) for end in ("", "_low", "_high"))) for side in CODED_SIDES
+    ]
+    raw = Estimate(*(number(out, named[role].name, table) for role in (Role.SHARE, Role.LOW, Role.HIGH)))
+    value, low, high = corrected_share(raw, *found)
+    centre = min(max(to_grid(Decimal(repr(value)), step), Decimal(0)), Decimal(1))
+    ends = outward(low, high, centre, step, named[Role.CORRECTED].bounds)
+    for role, published in zip((Role.CORRECTED, Role.CORRECTED_LOW, Role.CORRECTED_HIGH), (centre, *ends), strict=True):
+        out[named[role].name] = float(published)

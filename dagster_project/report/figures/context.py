@@ -51,6 +51,19 @@ class Context:
         names = list(dict.fromkeys(str(of_facet(said, f)) for f in facets if of_facet(said, f)))
         return f"Labelled by {words.listed(names)}." if names else ""
 
+    def agreement(self, facet: str) -> str:
+        """How far the labeller of a figure agrees with people, in one sentence; nothing where people labelled none."""
+        row = next((r for r in self.rows("agreement") if r["facet"] == facet), None)
+        if row is None:
+            return "No human labels cover this period: how far the labeller agrees with people is not known here."
+        if row["n_labelled"] is None:
+            return "People labelled too few conversations to tell how far the labeller agrees with them."
+        seen = f"on {words.about(row['n_labelled'])} conversations that people labelled too"
+        if row["kappa"] is None:
+            return f"Agreement with people: {words.share(row['accuracy'])}, {seen}; too few are of it for more."
+        between = words.signed_interval(row["kappa_low"], row["kappa_high"])
+        return f"Agreement with people: kappa {words.signed(row['kappa'])} ({words.INTERVAL} {between}), {seen}."
+
     def dressed(self, sheet: Sheet, chart_id: str, title: str, description: str, variant: str) -> str:
         chart_id = f"c-{chart_id.replace('_', '-')}"
         return dress(sheet.svg(), chart_id=chart_id, title=title, description=description, variant=variant)

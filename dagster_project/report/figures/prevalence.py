@@ -1,5 +1,7 @@
 """Figure 1: how common each kind of conversation is, and the funnel to those analysed."""
 
+from collections.abc import Sequence
+
 from dagster_project.domain.study import AFFECTIVE_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Step
@@ -40,6 +42,8 @@ def prevalence(ctx: Context) -> Figure | None:
             f"{words.about(whole.get('n_users'))} users.",
             f"Dot: share. Line and brackets: {words.INTERVAL}.",
             ctx.labelled("content_creation", "affective_type"),
+            ctx.agreement("affective_type"),
+            _correction(ctx, any_type, rows),
             ctx.withheld("prevalence"),
             ctx.withheld("funnel"),
         ),
@@ -47,8 +51,8 @@ def prevalence(ctx: Context) -> Figure | None:
             table(
                 "Prevalence by type",
                 ("Category",),
-                ("Conversations", "Users", "Share", words.INTERVAL),
-                [((ctx.label(r["category"]),), r, _prevalence_cells(r)) for r in rows],
+                ("Conversations", "Users", "Share", words.INTERVAL, *(CORRECTED if _is_corrected(rows) else ())),
+                [((ctx.label(r["category"]),), r, _prevalence_cells(r, _is_corrected(rows))) for r in rows],
             ),
             table(
                 "From all conversations to those analysed",
@@ -68,10 +72,37 @@ def prevalence(ctx: Context) -> Figure | None:
     )
 
 
-def _prevalence_cells(row: Row) -> tuple[str, ...]:
+CORRECTED = ("Corrected", f"Corrected, {words.INTERVAL}")
+
+
+def _is_corrected(rows: Sequence[Row]) -> bool:
+    """Whether any share is corrected: only then do the columns stand beside the raw ones."""
+    return any(row.get("corrected_share") is not None for row in rows)
+
+
+def _correction(ctx: Context, any_type: Row, rows: Sequence[Row]) -> str:
+    """The corrected share of affective conversations beside the raw one, or why there is none."""
+    if not ctx.rows("agreement"):
+        return ""
+    if not _is_corrected(rows):
+        return "People labelled too few conversations to correct a share by: all shares are as the labeller gives them."
+    value = any_type.get("corrected_share")
+    told = "The table has the corrected shares beside the raw ones; where one is missing, too few were labelled."
+    if value is None:
+        return told
+    interval = words.share_interval(any_type["corrected_low"], any_type["corrected_high"])
+    raw = words.share(any_type["share"])
+    return f"Corrected for the labeller's error, {raw} affective are {words.share(value)} ({interval}). {told}"
+
+
+def _prevalence_cells(row: Row, corrected: bool) -> tuple[str, ...]:
     whole = row["category"] == "all"  # all of all: there is nothing to be unsure of
     interval = "–" if whole else words.share_interval(row["share_low"], row["share_high"])
-    return (*counts(row), words.share(row["share"]), interval)
+    cells = (*counts(row), words.share(row["share"]), interval)
+    if not corrected:
+        return cells
+    ends = words.share_interval(row["corrected_low"], row["corrected_high"])
+    return (*cells, words.share(row["corrected_share"]), ends)
 
 
 def _part(n: int | None, whole: int | None) -> float | None:

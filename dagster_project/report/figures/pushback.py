@@ -50,6 +50,7 @@ def pushback(ctx: Context) -> Figure | None:
             f"Dot: rate. Line and brackets: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
             "the assistant’s turns.",
             ctx.labelled("pushback"),
+            ctx.agreement("pushback"),
             ctx.withheld("pushback"),
         ),
         tables=(

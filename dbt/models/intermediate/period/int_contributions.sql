@@ -20,6 +20,10 @@ sentiment as (
     select * from {{ ref("int_sentiment") }}
 ),
 
+coded as (
+    select * from {{ ref("int_coded_conversations") }}
+),
+
 -- Written apart from the marts: each cell by name, keys joined with a slash.
 prevalence as (
     select
@@ -104,6 +108,17 @@ tones as (
     inner join sentiment using (day, conversation_key)
 ),
 
+-- All facets but pushback are judged on the same conversations.
+judged as (
+    select distinct
+        period_key,
+        user_key,
+        conversation_key,
+        'agreement' as table_name,
+        if(category = 'pushback', 'pushback', 'affective_type') as cell
+    from coded
+),
+
 cells as (
     select * from prevalence
     union all by name
@@ -118,6 +133,8 @@ cells as (
     select * from of_pushback
     union all by name
     select * from tones
+    union all by name
+    select * from judged
 )
 
 select

@@ -16,5 +16,8 @@ select
     message_index,
 
     -- sampling
-    weight
+    weight,
+
+    -- provenance
+    labeller
 from detail_labels

@@ -1,0 +1,37 @@
+with periods as (
+    select * from {{ ref("stg_periods") }}
+),
+
+agreement as (
+    select * from {{ ref("mart_agreement") }}
+    semi join periods using (period_key)
+)
+
+select
+    -- period and cell
+    {{ period_columns() | indent(4) }},
+    facet,
+    labeller,
+
+    -- counts
+    n_conversations,
+    n_users,
+    top_user_conversations,
+    top_two_conversations,
+    n_labelled,
+    predicted_conversations,
+    predicted_users,
+    true_conversations,
+    true_users,
+    either_conversations,
+    either_users,
+
+    -- estimates
+    accuracy,
+    precision,
+    recall,
+    f1,
+    kappa,
+    kappa_low,
+    kappa_high
+from agreement
