@@ -100,7 +100,12 @@ def changes(before: pl.DataFrame, after: pl.DataFrame) -> list[Change]:
     cells = pl.concat([before.select(CELL), after.select(CELL)]).unique().sort(CELL)
     counted = cells.join(added, on=CELL, how="left").join(removed, on=CELL, how="left").fill_null(0)
     return [
-        Change(row["table_name"], row["users_added"], row["users_removed"], tuple(row["cell"].split("/")))
+        Change(
+            row["table_name"],
+            row["users_added"],
+            row["users_removed"],
+            tuple(row["cell"].split("/")) if row["cell"] else (),
+        )
         for row in counted.iter_rows(named=True)
     ]
 

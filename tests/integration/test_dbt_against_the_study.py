@@ -4,6 +4,7 @@ The bad day: a join drops or doubles rows, and the figures look plausible.
 """
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dagster_project.codebook.cells import cells_of, values_told
 from dagster_project.codebook.loader import shipped_codebook
+from dagster_project.codebook.schema import Category, Facet
 from dagster_project.domain import study
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period, parse_period
@@ -22,7 +25,7 @@ from dagster_project.storage.contributions import contributions_of
 from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
 from tests.support import study_reference
 from tests.support.dbt_runs import build_days, build_periods, run_dbt
-from tests.support.lake_builder import CANARY, Talk, Topic, random_talks, write_talks, write_topics
+from tests.support.lake_builder import CANARY, NO_LABEL, Talk, Topic, random_talks, write_talks, write_topics
 
 FIRST, LAST = date(2026, 10, 5), date(2026, 10, 18)
 PERIODS = [parse_period("2026-W41"), parse_period("2026-W42")]
@@ -33,13 +36,53 @@ KEYS = {
     "topics": ["affective_type", "topic_id"],
     "pushback": ["affective_type", "kind", "position"],
     "sentiment": ["affective_type"],
+    "drift": ["start_type", "end_type"],
+    "long_conversations": ["affective_type"],
+    "usage_bands": ["band"],
+    "facets": ["facet", "value", "affective_type"],
 }
+OF = {"pushback": (0,), "long_conversations": (0,), "facets": (0, 2), "drift": ()}
+"""Tables whose denominators are compared by a name of their own, and the keys that choose them."""
 # A model's columns carry these words only as names of counts or facets.
 TEXT_COLUMNS = {"content", "surface", "message", "text", "content_hash"}
 
+OWN = Facet(
+    id="our_product",
+    version=1,
+    title="Product",
+    question="Which product is it about?",
+    unit="conversation",
+    applies_to=["all"],
+    answer="choice",
+    stage="screen",
+    sensitive=False,
+    publish="facets",
+    source="Ours.",
+    categories=[Category(id=i, label=i, definition=i) for i in ("app", "site")],
+)
+"""An organisation's own facet: a file, as far as Confide is concerned."""
+ASKED = [OWN, *(f for f in shipped_codebook() if f.publish in ("facets", "drift"))]
+CELLS = list(cells_of(ASKED))
+
+
+def with_facets(rng: random.Random, talk: Talk) -> Talk:
+    """A talk with answers to every other facet, some not told, some of events that the talk does not have."""
+    told = []
+    for facet in ASKED:
+        ids = facet.category_ids
+        most = 1 if facet.answer.value == "choice" and facet.of is None else len(ids)
+        n = rng.randint(0 if values_told(facet) == "any_number" else 1, most)
+        events = facet.of is None or (isinstance(talk.pushback, tuple) and talk.pushback)
+        values = tuple(rng.choices(ids, k=n)) if facet.of else tuple(rng.sample(ids, n))
+        told.append((facet.stage, facet.id, rng.choices(((values if events else ()), None), (9, 1))[0]))
+    if rng.random() < 0.1:
+        talk = replace(talk, turns="ua" * rng.choice((49, 50)), pushback=NO_LABEL, sentiment=NO_LABEL)
+    return replace(talk, facets=tuple(told))
+
+
 TALKS: list[Talk] = [
     # Weights that are sums of powers of two: any order of adding gives the same.
-    replace(talk, weight=1.0 if i % 3 else 2.5)
+    replace(with_facets(random.Random(i), talk), weight=1.0 if i % 3 else 2.5)
     for i, talk in enumerate(random_talks(11, 1500, FIRST, 14, 400))
 ]
 
@@ -64,7 +107,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     for period in PERIODS:
         write_topics(home, period.key, topics_of(period))
     build_days(home, FIRST, LAST)
-    build_periods(home, PERIODS, MOST)
+    build_periods(home, PERIODS, MOST, CELLS)
     yield home
 
 
@@ -84,7 +127,8 @@ def test_every_cell_is_the_references(home: Home, name: str, period: Period) -> 
     """Every count, share and mean of every cell, zero cells included."""
     counted = study_reference.counted(TALKS, period, MOST)
     compute = getattr(study_reference, name)
-    expected = compute(counted, topics_of(period)) if name == "topics" else compute(counted)
+    more = {"topics": [topics_of(period)], "drift": [CELLS], "facets": [CELLS]}.get(name, [])
+    expected = compute(counted, *more)
     got = rows_of(home, name, period)
     assert got.keys() == expected.keys()
     for key, numbers in expected.items():
@@ -107,8 +151,9 @@ def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> Non
     for name in set(KEYS) - {"topics"}:
         for key, row in rows_of(home, name, period).items():
             expected[name, "/".join(key)] = row["n_conversations"], row["n_users"]
-            if name == "pushback":
-                expected["of_pushback", key[0]] = row["of_conversations"], row["of_users"]
+            if name in OF:
+                of = "/".join(key[i] for i in OF[name])
+                expected[f"of_{name}", of] = row["of_conversations"], row["of_users"]
     assert counted == {cell: numbers for cell, numbers in expected.items() if numbers != (0, 0)}
 
 
@@ -145,7 +190,7 @@ def test_running_twice_gives_equal_rows(home: Home) -> None:
     keys = [p.key for p in PERIODS]
     before = {t: read_publish_rows(home, t, keys) for t in PUBLISH_TABLES}
     build_days(home, FIRST, LAST)
-    build_periods(home, PERIODS, MOST)
+    build_periods(home, PERIODS, MOST, CELLS)
     for table, rows in before.items():
         assert rows.equals(read_publish_rows(home, table, keys)), table
 

@@ -53,7 +53,7 @@ def rated(users: int, conversations: int, rest_users: int = 300, rest_conversati
     share = cell["n_conversations"] / max(of, 1)
     low, high = wilson_interval(share, max(of, 1) / DESIGN_EFFECT)
     ends = {f"{name}_{end}": value for name in ("share", "rate") for end, value in (("low", low), ("high", high))}
-    return {**cell, "share": share, "rate": share, **ends}
+    return {**cell, "share": share, "rate": share, "share_of_users": users / max(cell["of_users"], 1), **ends}
 
 
 def tone(users: int, conversations: int, start: float = -0.1234, end: float = 0.0567) -> Cell:
@@ -89,6 +89,14 @@ def plain(table: Table, keys: tuple[str, ...]) -> Cell:
             return tone(150, 240) if keys == ("any",) else tone(40, 60)
         case "topics":
             return rated(40, 60)
+        case "usage_bands":
+            return banded(keys[0])
+        case "drift":
+            of, (n, users) = (2640, 1150), (660, 340) if keys[0] == keys[1] and keys[0] in TALK_TYPES else (0, 0)
+        case "long_conversations":
+            of, (n, users) = ((2640, 1150), (200, 120)) if keys[0] == "any" else ((660, 340), (50, 30))
+        case "facets":
+            of, (n, users) = ((560, 330), (240, 150)) if keys[2] == "any" else ((140, 85), (60, 40))
         case "pushback":
             of, sizes = ((2640, 1150), PUSHBACK_OF_ANY) if keys[0] == "any" else ((660, 340), PUSHBACK_OF_A_TYPE)
             n, users = sizes[keys[2]]
@@ -98,14 +106,29 @@ def plain(table: Table, keys: tuple[str, ...]) -> Cell:
     return rated(users, n, of[1] - users + both, of[0] - n) | {"of_users": of[1]}
 
 
+BAND_SIZES = {"1": (300, 300), "2": (400, 800), "3_or_more": (450, 1650)}
+
+
+def banded(band: str) -> Cell:
+    """A band of users: all their conversations are in it, and nobody is in two."""
+    users, n = BAND_SIZES[band]
+    cell = rated(users, n, 1150 - users, 2750 - n)
+    low, high = wilson_interval(users / 1150, 1150)
+    return cell | {"share_of_users": users / 1150, "share_low": low, "share_high": high}
+
+
 def rows_of(table: Table, period: Period, sizes: Sizes = plain) -> list[Cell]:
     """Every row of a table for one period; topics: three of each type, in an order that sizes give."""
     grid = table.grid()
     if table.is_topic:
         grid = [(kind, f"t{kind[:3]}{i}x{period.start:%m%d}") for (kind,) in grid for i in range(3)]
+    if table.families:
+        grid = [("pushback_target", value, of) for value in ("request", "plan", "other") for of in ("any", *TALK_TYPES)]
     rows = []
     for keys in grid:
         about = {"parent_topic_id": None, "level": 0, "topic_name": "Work, boss, meeting"} if table.is_topic else {}
+        if table.families:
+            about = {"of_facet": "pushback", "values_told": "one_or_more"}
         named = dict(zip(table.keys, keys, strict=True))
         rows.append({"period_key": period.key, **named, **about, **sizes(table, keys)})
     return rows
