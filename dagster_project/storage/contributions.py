@@ -25,6 +25,7 @@ SCHEMA = {
     "user_key": pl.String,
     "sentiment_start": pl.Float64,
     "sentiment_end": pl.Float64,
+    "tone_first": pl.Float64,
 }
 
 

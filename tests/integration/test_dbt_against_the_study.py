@@ -23,7 +23,7 @@ from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
 from dagster_project.storage.contributions import contributions_of
 from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
-from tests.support import study_reference
+from tests.support import planted_worlds, study_reference
 from tests.support.dbt_runs import build_days, build_periods, run_dbt
 from tests.support.lake_builder import CANARY, NO_LABEL, Talk, Topic, random_talks, write_talks, write_topics
 
@@ -103,11 +103,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     # A name with every character that SQL, globs and formats might trip over.
     home = Home(tmp_path_factory.mktemp("homes") / "it's [a] {home}")
     home.create()
-    write_talks(home, TALKS)
+    write_talks(home, [*TALKS, *planted_worlds.talks()])
     for period in PERIODS:
         write_topics(home, period.key, topics_of(period))
-    build_days(home, FIRST, LAST)
-    build_periods(home, PERIODS, MOST, CELLS)
+    build_days(home, FIRST, planted_worlds.LAST)
+    build_periods(home, [*PERIODS, planted_worlds.GIVEN_UP, *planted_worlds.TONES], MOST, CELLS)
     yield home
 
 
@@ -183,6 +183,26 @@ def test_intervals_are_the_estimators(home: Home, category: str) -> None:
     expected = clustered_wilson_interval(share, residual_square(hits, weights), len(counted), len(users))
     row = rows_of(home, "prevalence", PERIODS[0])[category,]
     assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(expected), abs=1e-8)
+
+
+def test_pushback_given_up_at_the_third_request_is_found(home: Home) -> None:
+    """Prevents an assistant that gives way to those who insist from looking as if it held."""
+    rows = rows_of(home, "facets", planted_worlds.GIVEN_UP)
+    found = rows["pushback_given_up", "at_third_request", "any"]
+    assert 150 < found["of_conversations"] < planted_worlds.N * 0.6, "those who let it rest are no cases"  # type: ignore[operator]
+    assert found["share_low"] < planted_worlds.WARMED_UP < found["share_high"]  # type: ignore[operator]
+    assert abs(found["share"] - planted_worlds.WARMED_UP) < 0.06  # type: ignore[operator]
+    assert rows["pushback_given_up", "at_second_request", "any"]["n_conversations"] == 0
+    assert ("pushback_given_up", "not_asked_again", "any") not in rows
+
+
+def test_the_split_baseline_tells_a_change_from_an_unlike_first_message(home: Home) -> None:
+    """Prevents regression to the mean, and problems told first, from being read as people feeling better."""
+    found = {world: rows_of(home, "sentiment", period)["any",] for period, world in planted_worlds.TONES.items()}
+    assert all(row["change_low"] > 0.05 for row in found.values()), "the study's figure rises in all three"  # type: ignore[operator]
+    for world in ("noise", "problem"):
+        assert found[world]["later_low"] < 0 < found[world]["later_high"], world  # type: ignore[operator]
+    assert found["change"]["later_low"] > 0.05  # type: ignore[operator]
 
 
 def test_running_twice_gives_equal_rows(home: Home) -> None:

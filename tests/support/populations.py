@@ -226,6 +226,8 @@ def _tone(tones: Sequence[tuple[float, float]]) -> Row:
     return {
         "sentiment_start": start, "sentiment_end": end, "sentiment_change": change,
         "change_low": change - 0.05, "change_high": change + 0.05,
+        "tone_first": start, "tone_next": start, "later_change": change,
+        "later_low": change - 0.05, "later_high": change + 0.05,
     }  # fmt: skip
 
 

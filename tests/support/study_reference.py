@@ -124,6 +124,8 @@ def sentiment(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
         for talk, (start, end) in edges:
             sums[talk.user][0] += talk.weight * (end - start)
             sums[talk.user][1] += talk.weight
+        first = {t.key: t.sentiment[0] for t, _ in edges}  # type: ignore[index]
+        following = {t.key: (t.sentiment[1] + t.sentiment[2]) / 2 for t, _ in edges}  # type: ignore[index,operator]
         weight = sum(t.weight for t, _ in edges)
         ends = bootstrap_mean_interval(*zip(*sums.values(), strict=True)) if edges else (None, None)
         cells[(name,)] = {
@@ -134,6 +136,9 @@ def sentiment(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
             "sentiment_start": sum(t.weight * s for t, (s, _) in edges) / weight if edges else None,
             "sentiment_end": sum(t.weight * e for t, (_, e) in edges) / weight if edges else None,
             "sentiment_change": sum(t.weight * (e - s) for t, (s, e) in edges) / weight if edges else None,
+            "tone_first": sum(t.weight * first[t.key] for t, _ in edges) / weight if edges else None,
+            "tone_next": sum(t.weight * following[t.key] for t, _ in edges) / weight if edges else None,
+            "later_change": sum(t.weight * (e - following[t.key]) for t, (_, e) in edges) / weight if edges else None,
             "change_low": ends[0],
             "change_high": ends[1],
         }

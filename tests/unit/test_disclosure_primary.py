@@ -69,7 +69,13 @@ def wild_sizes(seed: int) -> Sizes:
         start, end = draw.choice([-1.0, draw.uniform(-1, 1)]), draw.choice([1.0, draw.uniform(-1, 1)])
         ends = sorted((draw.uniform(-2, 2), draw.uniform(-2, 2)))
         means = {"sentiment_start": start, "sentiment_end": end, "sentiment_change": end - start}
-        return {**cell, **means, "change_low": ends[0], "change_high": ends[1]}
+        means |= {"tone_first": start, "tone_next": start, "later_change": end - start}
+        both = {
+            f"{name}_{side}": value
+            for name in ("change", "later")
+            for side, value in zip(("low", "high"), ends, strict=True)
+        }
+        return {**cell, **means, **both}
 
     return sizes
 

@@ -6,7 +6,9 @@ Not here: what a figure says (its own module), marks and axes (`charts.py`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dagster_project.codebook.loader import Codebook
 from dagster_project.report import charts, words
+from dagster_project.report.changes import with_changes
 from dagster_project.report.charts import Estimate, Shift, Step
 from dagster_project.report.figures.parts import Chart
 from dagster_project.report.selection import Published, Row, Shown, of_facet
@@ -22,6 +24,7 @@ class Context:
     published: Published
     period: Shown
     labels: Mapping[str, str]
+    codebook: Codebook
 
     def withheld(self, table: str) -> str:
         """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
@@ -35,6 +38,15 @@ class Context:
 
     def label(self, category: str) -> str:
         return words.label(self.labels, category)
+
+    def facet(self, facet: str) -> str:
+        """The title of a facet; the id, spelt out, of one that the codebook has no more."""
+        return next((f.title for f in self.codebook if f.id == facet), words.label({}, facet))
+
+    def value(self, row: Row) -> str:
+        """The label of a facet's value: other facets may mean something else by the same id."""
+        categories = next((f.categories for f in self.codebook if f.id == row["facet"]), [])
+        return words.label({c.id: c.label for c in categories}, row["value"])
 
     def type(self, affective_type: str) -> str:
         return "All types" if affective_type == "any" else self.label(affective_type)
@@ -111,6 +123,7 @@ class Context:
                 panels.append(Panel(name, points, breaks))
         if not panels:
             return None
+        panels, compared = with_changes(panels)
         say = words.signed if around_zero else words.share
         description = "; ".join(f"{p.title}: " + ", ".join(say(e.value) for e in p.points) for p in panels)
         ends = words.short_day(periods[0].start), words.short_day(periods[-1].start)
@@ -123,6 +136,11 @@ class Context:
         )
         scale = "" if around_zero else " Each panel has its own scale, from 0."
         note = f"Band: {words.INTERVAL}. A gap is a withheld period; dates are first days.{scale}"
+        n_changed = sum(len(panel.changed) for panel in panels)
+        note += (
+            f" Rings: {n_changed or 'none'} of {compared} differences from the period before "
+            f"{'is' if n_changed == 1 else 'are'} told apart from chance (Benjamini–Hochberg, 5{words.THIN}%)."
+        )
         if breaks:
             note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
         return Chart(heading, drawings, note)

@@ -112,7 +112,8 @@ tones as (
         'sentiment' as table_name,
         analysed.affective_type as cell,
         sentiment.sentiment_start,
-        sentiment.sentiment_end
+        sentiment.sentiment_end,
+        sentiment.tone_first
     from analysed
     inner join sentiment using (day, conversation_key)
 ),
@@ -253,6 +254,7 @@ select
 
     -- what a mean is made of, where the cell has one
     sentiment_start,
-    sentiment_end
+    sentiment_end,
+    tone_first
 from cells
 where cell is not null and table_name is not null
