@@ -16,6 +16,14 @@ from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import dress
 from dagster_project.report.trends import Panel, trends
 
+NAMES = {
+    "prevalence": "the table of types",
+    "funnel": "the funnel",
+    "usage_bands": "the table of users",
+    "long_conversations": "the table of very long conversations",
+}
+"""Tables that share a figure, by what people call them."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -30,7 +38,7 @@ class Context:
         """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
         rows = self.rows(table)
         n = sum(1 for r in rows if r["suppressed"])
-        name = {"prevalence": "the table of types", "funnel": "the funnel"}.get(table, "the table below")
+        name = NAMES.get(table, "the table below")
         return "" if not rows else f"Withheld: {n if n else 'none'} of the {len(rows)} cells of {name}."
 
     def rows(self, table: str) -> list[Row]:
