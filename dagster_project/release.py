@@ -16,7 +16,7 @@ import polars as pl
 from dagster_project import __version__
 from dagster_project.domain.disclosure.candidates import CandidateError, Row
 from dagster_project.domain.disclosure.corrections import Change, Earlier, refused_tables, unchanged_sets
-from dagster_project.domain.disclosure.editions import Edition, PublishedRow
+from dagster_project.domain.disclosure.editions import PARTED, Edition, PublishedRow, Scope, scope_of
 from dagster_project.domain.disclosure.primary import users_by_period
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import suppress
@@ -228,7 +228,8 @@ def earlier_revisions(
             f"{one.period.key} cannot be corrected yet: in {', '.join(tables)} the change is of so few people that "
             "subtracting the revisions would tell of them; late data waits for more"
         )
-    return [Earlier(edition, unchanged_sets(changes[edition.revision])) for edition in own]
+    scope = Scope(frozenset(PARTED), scope_of(own).facets)
+    return [Earlier(edition, unchanged_sets(changes[edition.revision], scope)) for edition in own]
 
 
 def published_editions(newest: Snapshot | None) -> list[Edition]:

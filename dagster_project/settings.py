@@ -159,9 +159,10 @@ class SourcesSettings(Section):
 
 
 class CodebookSettings(Section):
-    """Folders with an organisation's own facets, relative to the home."""
+    """Folders with an organisation's own facets, relative to the home; and which optional facets are asked."""
 
     folders: list[Path] = Field(default_factory=list)
+    optional: list[str] = Field(default_factory=list)
 
 
 class ReportSettings(Section):
@@ -296,6 +297,10 @@ release = false           # true: complete periods are released without being as
 # user_roles = ["user", "human"]          # what `role` holds for the person
 # assistant_roles = ["assistant", "bot", "ai"]
 # delimiter = ","
+
+[codebook]
+# folders = ["facets"]    # folders of the home with facets of your own: one YAML file each
+# optional = ["dependency", "sycophancy", "reinforced_delusion", "missed_pushback"]   # asked only where named here
 
 [report]
 # notice = "Internal"     # a line at the head of the report

@@ -46,7 +46,9 @@ class Workspace:
             home=home,
             settings=settings,
             policy=Policy.resolve(settings.policy.profile, settings.policy.overrides()),
-            codebook=load_codebook(*(home.root / folder for folder in settings.codebook.folders)),
+            codebook=load_codebook(
+                *(home.root / folder for folder in settings.codebook.folders), optional=settings.codebook.optional
+            ),
         )
 
     @cached_property

@@ -148,6 +148,7 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
                         manifest,
                         notice=workspace.settings.report.notice,
                         help_line=workspace.settings.report.help_line,
+                        codebook=workspace.codebook,
                     ),
                     compared=[c for one in metadata for c in compared(workspace, one, counted[one.period])],
                     keep=lambda: keep(workspace, metadata, counted),

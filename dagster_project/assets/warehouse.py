@@ -11,7 +11,8 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.assets.context import ConfideHome, Progress
-from dagster_project.days import Marks, labels_digest, period_digest
+from dagster_project.codebook.cells import cells_of
+from dagster_project.days import STAGES, Marks, instrument, labels_digest, period_digest
 from dagster_project.domain.periods import DAY, parse_period
 from dagster_project.errors import ConfideError
 from dagster_project.storage.requests import write_requests
@@ -104,7 +105,8 @@ def warehouse_assets(
         progress.start("Counting", 1)
         with warehouse_lock(workspace.home):
             prepare_warehouse(workspace.home)
-            write_requests(workspace.home, wanted, workspace.policy.max_conversations_per_user)
+            cells = cells_of(f for stage in STAGES for f in instrument(workspace, stage)[0])
+            write_requests(workspace.home, wanted, workspace.policy.max_conversations_per_user, cells)
             marks = Marks(workspace.home)
             marks.begin([p.key for p in wanted])
             digests = {p.key: period_digest(workspace, p) for p in wanted}

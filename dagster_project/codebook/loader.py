@@ -15,6 +15,8 @@ from dagster_project.codebook.schema import AnswerType, Facet
 from dagster_project.errors import ConfideError
 
 SHIPPED = Path(__file__).parent / "facets"
+OPTIONAL = Path(__file__).parent / "optional"
+"""Facets that come with the package and are asked only where a home's settings name them."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The same as `safe_load`, in C: every step of a run reads the codebook, and Python takes a quarter of a second to."""
 
@@ -62,12 +64,15 @@ def read_facet(path: Path) -> Facet:
         raise CodebookError(f"{path.name}: not readable as YAML") from None
 
 
-def load_codebook(*extra: Path) -> Codebook:
-    """The shipped facets and those of `extra` folders. Raises CodebookError on a bad or doubled facet."""
+def load_codebook(*extra: Path, optional: Iterable[str] = ()) -> Codebook:
+    """The shipped facets, the optional ones that are named, and those of `extra` folders.
+
+    Raises CodebookError on a bad, doubled or unknown facet.
+    """
     facets: dict[str, Facet] = {}
     files: dict[str, Path] = {}
-    for folder in (SHIPPED, *extra):
-        for path in sorted(folder.glob("*.yaml")):
+    for folder, paths in ((SHIPPED, None), (OPTIONAL, _named(optional)), *((folder, None) for folder in extra)):
+        for path in sorted(folder.glob("*.yaml")) if paths is None else paths:
             facet = read_facet(path)
             if facet.id in facets:
                 raise CodebookError(f"{path.name}: facet {facet.id!r} is defined twice")
@@ -78,6 +83,15 @@ def load_codebook(*extra: Path) -> Codebook:
         if fault := _fault_of_base(facet, facets):
             raise CodebookError(f"{files[facet.id].name}: of: {fault}")
     return Codebook(tuple(facets.values()))
+
+
+def _named(optional: Iterable[str]) -> list[Path]:
+    """The files of optional facets. Raises CodebookError on one that there is not."""
+    files = {path.stem.split("_", 1)[1]: path for path in sorted(OPTIONAL.glob("*.yaml"))}
+    wanted = set(optional)
+    if unknown := sorted(wanted - set(files)):
+        raise CodebookError(f"no optional facet {unknown[0]!r}: there are {', '.join(files)}")
+    return [path for facet, path in files.items() if facet in wanted]
 
 
 def _fault_of_base(facet: Facet, facets: Mapping[str, Facet]) -> str | None:

@@ -47,7 +47,10 @@ ANSWERS_OF_UNIT = {
 
 
 class Category(BaseModel):
-    """One category: what counts as it, and the boundary to its neighbours."""
+    """One category: what counts as it, and the boundary to its neighbours.
+
+    counts: false where it says that the facet does not apply; the conversation then leaves the denominator.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,6 +59,7 @@ class Category(BaseModel):
     definition: Prose
     boundary: list[Prose] = Field(default_factory=list)
     number: float | None = None
+    counts: bool = True
 
 
 class Facet(BaseModel):

@@ -74,7 +74,8 @@ class Table:
 
     fixed: the values that each key may have; a table whose keys are all fixed keeps a row for a withheld cell.
     denominator: the count that shares, means and grids are measured by. total: the key values of the structural
-    total, exempt from the difference rule, and whose withholding withholds what is measured against it.
+    total, exempt from the difference rule, and whose withholding withholds what is measured against it. families: keys
+    that are not fixed, within each of whose values the grid is whole all the same.
     """
 
     name: str
@@ -87,6 +88,12 @@ class Table:
     is_sensitive: bool = False
     for_small_organisations: bool = False
     total: Mapping[str, str] = field(default_factory=dict)
+    families: tuple[str, ...] = ()
+
+    @property
+    def is_of_people(self) -> bool:
+        """Whether shares are of users, and not of conversations."""
+        return self.denominator == "of_users"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -279,6 +286,22 @@ SENTIMENT = Table(
             bounds=(-2, 2),
         ),
         *_ends("sentiment_change", "change", "sentiment_change, clustered by user", (-2, 2)),
+        Column("tone_first", Kind.NUMBER, Role.MEAN, "Mean tone (-1 to 1) of the first human message.", bounds=(-1, 1)),
+        Column(
+            "tone_next",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Mean tone (-1 to 1) of the second and third human message.",
+            bounds=(-1, 1),
+        ),
+        Column(
+            "later_change",
+            Kind.NUMBER,
+            Role.MEAN,
+            "Mean (-2 to 2) of the last three minus the second and third, the first message left out.",
+            bounds=(-2, 2),
+        ),
+        *_ends("later_change", "later", "later_change, clustered by user", (-2, 2)),
     ),
     fixed={"affective_type": ("any", *TALK_TYPES)},
     denominator="n_conversations",
@@ -332,6 +355,109 @@ AGREEMENT = Table(
     is_rate=False,
 )
 
+NONE_OF_THESE = "none_of_these"
+ENDS = (*AFFECTIVE_TYPES, NONE_OF_THESE)
+"""What a conversation may mainly be about at one of its ends."""
+
+
+def _of(what: str) -> tuple[Column, Column]:
+    return (
+        Column("of_conversations", Kind.COUNT, Role.CONVERSATIONS, f"{what}, rounded."),
+        Column("of_users", Kind.COUNT, Role.USERS, f"Users of these: {what[:1].lower()}{what[1:]}; rounded."),
+    )
+
+
+DRIFT = Table(
+    name="drift",
+    description="One row per period, type at the start and type at the end of a conversation.",
+    columns=(
+        Column("start_type", Kind.TEXT, Role.KEY, "What is mainly sought in the first third: a type, or none of them."),
+        Column("end_type", Kind.TEXT, Role.KEY, "What is mainly sought in the last third: a type, or none of them."),
+        _n_conversations("that start and end so"),
+        _n_users("that starts and ends so"),
+        Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of the conversations with both ends known."),
+        *_of("Analysed conversations of which both ends could be told"),
+        *_ends("share", "share", "the share, clustered by user"),
+    ),
+    fixed={"start_type": ENDS, "end_type": ENDS},
+    denominator="of_conversations",
+    is_sensitive=True,
+)
+
+LONG_CONVERSATIONS = Table(
+    name="long_conversations",
+    description="One row per period and affective type: how many conversations are very long (50 human messages).",
+    columns=(
+        Column("affective_type", Kind.TEXT, Role.KEY, "any (each analysed conversation once) or an affective type."),
+        _n_conversations("of the type with at least 50 human messages"),
+        _n_users("of the type with at least 50 human messages"),
+        Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of the type's analysed conversations, on the grid."),
+        *_of("Analysed conversations of the type"),
+        *_ends("share", "share", "the share, clustered by user"),
+    ),
+    fixed={"affective_type": ("any", *TALK_TYPES)},
+    denominator="of_conversations",
+    is_sensitive=True,
+)
+
+BANDS = {"1": (1, 1), "2": (2, 2), "3_or_more": (3, None)}
+"""Bands of use: the fewest and the most counted affective conversations of a user in the period."""
+
+USAGE_BANDS = Table(
+    name="usage_bands",
+    description="One row per period and band: users by how many of their counted conversations are affective.",
+    columns=(
+        Column("band", Kind.TEXT, Role.KEY, "Counted affective conversations of the user in the period."),
+        Column("n_users", Kind.COUNT, Role.USERS, "Distinct users of the band, rounded."),
+        Column(
+            "share_of_users",
+            Kind.NUMBER,
+            Role.SHARE,
+            "Share (0 to 1) of the users with a counted affective conversation, on the grid.",
+        ),
+        Column("of_users", Kind.COUNT, Role.USERS, "Users with a counted affective conversation, rounded."),
+        *_ends("share_of_users", "share", "the share, each user one trial"),
+    ),
+    fixed={"band": tuple(BANDS)},
+    denominator="of_users",
+    is_sensitive=True,
+)
+
+EVERY = "all"
+FACET_TYPES = (EVERY, "any", *TALK_TYPES)
+ONE, ONE_OR_MORE, ANY_NUMBER = "one", "one_or_more", "any_number"
+"""How many of a facet's values a conversation of its denominator has."""
+
+FACETS = Table(
+    name="facets",
+    description="One row per period, facet without a table of its own, value and affective type.",
+    columns=(
+        Column("facet", Kind.TEXT, Role.KEY, "Facet of the codebook, the organisation's own included."),
+        Column("value", Kind.TEXT, Role.KEY, "Category of the facet; several may hold of a conversation."),
+        Column(
+            "affective_type",
+            Kind.TEXT,
+            Role.KEY,
+            "all (counted conversations of every kind), any (each analysed conversation once) or an affective type.",
+        ),
+        _n_conversations("with the value"),
+        _n_users("with the value"),
+        Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of the conversations the facet applies to."),
+        *_ends("share", "share", "the share, clustered by user"),
+        *_of("Conversations that the facet applies to and was told of"),
+        Column(
+            "of_facet", Kind.TEXT, Role.ABOUT, "Facet whose events it describes: only conversations with one count."
+        ),
+        Column(
+            "values_told", Kind.TEXT, Role.ABOUT, "How many values one conversation has: one, one_or_more, any_number."
+        ),
+    ),
+    fixed={"affective_type": FACET_TYPES},
+    denominator="of_conversations",
+    is_sensitive=True,
+    families=("facet",),
+)
+
 NOISY_USERS = Table(
     name="noisy_users",
     description="One row per period and category, where differential privacy is switched on: users, with noise.",
@@ -352,6 +478,11 @@ NOISY_USERS = Table(
 )
 """Not one of `TABLES`: noise protects it, no threshold does, and it has rows only where it is asked for."""
 
-TABLES: dict[str, Table] = {table.name: table for table in (PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT, AGREEMENT)}
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT, DRIFT, LONG_CONVERSATIONS, USAGE_BANDS, FACETS, AGREEMENT,
+    )
+}  # fmt: skip
 PUBLISHED: dict[str, Table] = {**TABLES, NOISY_USERS.name: NOISY_USERS}
 """Every table that a release may hold."""

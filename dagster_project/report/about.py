@@ -129,5 +129,5 @@ def withheld_rows(published: Published, period: Shown) -> list[tuple[str, int, i
         cells = published.rows(table, period)
         n = sum(1 for row in cells if row["suppressed"])
         if cells:
-            rows.append((table.capitalize(), len(cells) - n, n))
+            rows.append((table.replace("_", " ").capitalize(), len(cells) - n, n))
     return rows

@@ -16,14 +16,17 @@ from dagster_project.codebook.loader import Codebook, shipped_codebook
 from dagster_project.report import words
 from dagster_project.report.about import agreement_rows, key_figures, measured_by, policy_rows, withheld_rows
 from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.drift import drift
+from dagster_project.report.figures.facets import facets
 from dagster_project.report.figures.parts import TableRow
 from dagster_project.report.figures.prevalence import prevalence
 from dagster_project.report.figures.pushback import pushback
 from dagster_project.report.figures.sentiment import sentiment
 from dagster_project.report.figures.topics import topics
+from dagster_project.report.figures.use import use
 from dagster_project.report.selection import Published
 
-FIGURES = (prevalence, topics, pushback, sentiment)
+FIGURES = (prevalence, topics, pushback, sentiment, use, drift, facets)
 HERE = Path(__file__).parent
 MODEL_CARD = "docs/models/local.md"
 HELP_LINE = (
@@ -55,7 +58,7 @@ def render(
     if period is None:
         raise ValueError("there is no published period to report on")
     book = codebook or shipped_codebook()
-    context = Context(published, period, words.labels_of(book))
+    context = Context(published, period, words.labels_of(book), book)
     figures = [figure for build in FIGURES if (figure := build(context)) is not None]
     style = (HERE / "style.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(

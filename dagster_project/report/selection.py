@@ -10,8 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from dagster_project.domain.tables import TABLES
+
 Row = dict[str, Any]
-FIXED_TABLES = ("prevalence", "funnel", "pushback", "sentiment", "agreement")
+FIXED_TABLES = tuple(name for name, table in TABLES.items() if not table.is_topic)
 """Tables with a full grid of categories: for these, and these only, it is told how many cells are withheld."""
 
 MAX_TREND_PERIODS = 60

@@ -15,11 +15,15 @@ from dagster_project.report.sheet import Sheet
 
 @dataclass(frozen=True)
 class Panel:
-    """One small trend: an estimate a period in order, and the positions at which a new series starts."""
+    """One small trend: an estimate a period in order, and the positions at which a new series starts.
+
+    changed: positions of which the difference from the period before survives.
+    """
 
     title: str
     points: Sequence[Estimate]
     breaks: frozenset[int] = field(default_factory=frozenset)
+    changed: frozenset[int] = field(default_factory=frozenset)
 
 
 def trends(panels: Sequence[Panel], ends: tuple[str, str], *, narrow: bool, around_zero: bool = False) -> Sheet:
@@ -67,6 +71,8 @@ def trends(panels: Sequence[Panel], ends: tuple[str, str], *, narrow: bool, arou
                 sheet.line([(x(j), y(p.value or 0.0)) for j, p in run], "accent")
             else:
                 sheet.dot(x(run[0][0]), y(run[0][1].value or 0.0), "accent", 30)
+        for j in sorted(panel.changed):
+            sheet.dot(x(j), y(panel.points[j].value or 0.0), "accent", 60, ring=True)
         last = panel.points[-1] if panel.points else None
         if last is not None and last.value is not None:
             sheet.dot(x(len(panel.points) - 1), y(last.value), "accent", 45)

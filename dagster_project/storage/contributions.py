@@ -25,6 +25,7 @@ SCHEMA = {
     "user_key": pl.String,
     "sentiment_start": pl.Float64,
     "sentiment_end": pl.Float64,
+    "tone_first": pl.Float64,
 }
 
 
@@ -100,7 +101,12 @@ def changes(before: pl.DataFrame, after: pl.DataFrame) -> list[Change]:
     cells = pl.concat([before.select(CELL), after.select(CELL)]).unique().sort(CELL)
     counted = cells.join(added, on=CELL, how="left").join(removed, on=CELL, how="left").fill_null(0)
     return [
-        Change(row["table_name"], row["users_added"], row["users_removed"], tuple(row["cell"].split("/")))
+        Change(
+            row["table_name"],
+            row["users_added"],
+            row["users_removed"],
+            tuple(row["cell"].split("/")) if row["cell"] else (),
+        )
         for row in counted.iter_rows(named=True)
     ]
 

@@ -23,7 +23,7 @@ from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
 from dagster_project.storage import lake
 from dagster_project.storage.files import private_folder, replacing
-from dagster_project.storage.requests import requests_file, write_requests
+from dagster_project.storage.requests import facets_file, requests_file, write_requests
 from dagster_project.storage.warehouse_functions import register_estimators
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt"
@@ -122,7 +122,7 @@ def prepare_warehouse(home: Home) -> None:
         if not path.exists() or not pq.read_schema(path).equals(expected.schema):
             with replacing(path) as temporary:
                 pq.write_table(expected, temporary)
-    if not requests_file(home).exists():
+    if not requests_file(home).exists() or not facets_file(home).exists():
         write_requests(home, [], max_conversations_per_user=1)
 
 

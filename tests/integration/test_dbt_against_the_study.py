@@ -4,6 +4,7 @@ The bad day: a join drops or doubles rows, and the figures look plausible.
 """
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dagster_project.codebook.cells import cells_of, values_told
 from dagster_project.codebook.loader import shipped_codebook
+from dagster_project.codebook.schema import Category, Facet
 from dagster_project.domain import study
 from dagster_project.domain.estimation import correction
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
@@ -21,10 +24,11 @@ from dagster_project.domain.tables import TABLES
 from dagster_project.home import Home
 from dagster_project.storage.contributions import contributions_of
 from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
-from tests.support import study_reference
+from tests.support import planted_worlds, study_reference
 from tests.support.dbt_runs import build_days, build_periods, run_dbt
 from tests.support.lake_builder import (
     CANARY,
+    NO_LABEL,
     Talk,
     Topic,
     random_coded,
@@ -44,13 +48,53 @@ KEYS = {
     "pushback": ["affective_type", "kind", "position"],
     "sentiment": ["affective_type"],
     "agreement": ["facet"],
+    "drift": ["start_type", "end_type"],
+    "long_conversations": ["affective_type"],
+    "usage_bands": ["band"],
+    "facets": ["facet", "value", "affective_type"],
 }
+OF = {"pushback": (0,), "long_conversations": (0,), "facets": (0, 2), "drift": ()}
+"""Tables whose denominators are compared by a name of their own, and the keys that choose them."""
 # A model's columns carry these words only as names of counts or facets.
 TEXT_COLUMNS = {"content", "surface", "message", "text", "content_hash"}
 
+OWN = Facet(
+    id="our_product",
+    version=1,
+    title="Product",
+    question="Which product is it about?",
+    unit="conversation",
+    applies_to=["all"],
+    answer="choice",
+    stage="screen",
+    sensitive=False,
+    publish="facets",
+    source="Ours.",
+    categories=[Category(id=i, label=i, definition=i) for i in ("app", "site")],
+)
+"""An organisation's own facet: a file, as far as Confide is concerned."""
+ASKED = [OWN, *(f for f in shipped_codebook() if f.publish in ("facets", "drift"))]
+CELLS = list(cells_of(ASKED))
+
+
+def with_facets(rng: random.Random, talk: Talk) -> Talk:
+    """A talk with answers to every other facet, some not told, some of events that the talk does not have."""
+    told = []
+    for facet in ASKED:
+        ids = facet.category_ids
+        most = 1 if facet.answer.value == "choice" and facet.of is None else len(ids)
+        n = rng.randint(0 if values_told(facet) == "any_number" else 1, most)
+        events = facet.of is None or (isinstance(talk.pushback, tuple) and talk.pushback)
+        values = tuple(rng.choices(ids, k=n)) if facet.of else tuple(rng.sample(ids, n))
+        told.append((facet.stage, facet.id, rng.choices(((values if events else ()), None), (9, 1))[0]))
+    if rng.random() < 0.1:
+        talk = replace(talk, turns="ua" * rng.choice((49, 50)), pushback=NO_LABEL, sentiment=NO_LABEL)
+    return replace(talk, facets=tuple(told))
+
+
 TALKS: list[Talk] = [
     # Weights that are sums of powers of two: any order of adding gives the same.
-    replace(talk, weight=1.0 if i % 3 else 2.5)
+    replace(with_facets(random.Random(i), talk), weight=1.0 if i % 3 else 2.5)
     for i, talk in enumerate(random_talks(11, 1500, FIRST, 14, 400))
 ]
 
@@ -73,11 +117,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     # A name with every character that SQL, globs and formats might trip over.
     home = Home(tmp_path_factory.mktemp("homes") / "it's [a] {home}")
     home.create()
-    write_coded(home, CODED, write_talks(home, TALKS))
+    write_coded(home, CODED, write_talks(home, [*TALKS, *planted_worlds.talks()]))
     for period in PERIODS:
         write_topics(home, period.key, topics_of(period))
-    build_days(home, FIRST, LAST)
-    build_periods(home, PERIODS, MOST)
+    build_days(home, FIRST, planted_worlds.LAST)
+    build_periods(home, [*PERIODS, planted_worlds.GIVEN_UP, *planted_worlds.TONES], MOST, CELLS)
     yield home
 
 
@@ -97,8 +141,8 @@ def test_every_cell_is_the_references(home: Home, name: str, period: Period) -> 
     """Every count, share and mean of every cell, zero cells included."""
     counted = study_reference.counted(TALKS, period, MOST)
     compute = getattr(study_reference, name)
-    more = {"topics": [topics_of(period)], "agreement": [CODED]}
-    expected = compute(counted, *more.get(name, []))
+    more = {"topics": [topics_of(period)], "drift": [CELLS], "facets": [CELLS], "agreement": [CODED]}.get(name, [])
+    expected = compute(counted, *more)
     got = rows_of(home, name, period)
     assert got.keys() == expected.keys()
     for key, numbers in expected.items():
@@ -123,8 +167,9 @@ def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> Non
             if name == "agreement" and key not in (("affective_type",), ("pushback",)):
                 continue  # all judged on the same conversations as affective_type
             expected[name, "/".join(key)] = row["n_conversations"], row["n_users"]
-            if name == "pushback":
-                expected["of_pushback", key[0]] = row["of_conversations"], row["of_users"]
+            if name in OF:
+                of = "/".join(key[i] for i in OF[name])
+                expected[f"of_{name}", of] = row["of_conversations"], row["of_users"]
     assert counted == {cell: numbers for cell, numbers in expected.items() if numbers != (0, 0)}
 
 
@@ -185,12 +230,32 @@ def test_few_labels_correct_nothing(home: Home) -> None:
     assert any(row["true_of_yes"] is not None for row in rows.values())
 
 
+def test_pushback_given_up_at_the_third_request_is_found(home: Home) -> None:
+    """Prevents an assistant that gives way to those who insist from looking as if it held."""
+    rows = rows_of(home, "facets", planted_worlds.GIVEN_UP)
+    found = rows["pushback_given_up", "at_third_request", "any"]
+    assert 150 < found["of_conversations"] < planted_worlds.N * 0.6, "those who let it rest are no cases"  # type: ignore[operator]
+    assert found["share_low"] < planted_worlds.WARMED_UP < found["share_high"]  # type: ignore[operator]
+    assert abs(found["share"] - planted_worlds.WARMED_UP) < 0.06  # type: ignore[operator]
+    assert rows["pushback_given_up", "at_second_request", "any"]["n_conversations"] == 0
+    assert ("pushback_given_up", "not_asked_again", "any") not in rows
+
+
+def test_the_split_baseline_tells_a_change_from_an_unlike_first_message(home: Home) -> None:
+    """Prevents regression to the mean, and problems told first, from being read as people feeling better."""
+    found = {world: rows_of(home, "sentiment", period)["any",] for period, world in planted_worlds.TONES.items()}
+    assert all(row["change_low"] > 0.05 for row in found.values()), "the study's figure rises in all three"  # type: ignore[operator]
+    for world in ("noise", "problem"):
+        assert found[world]["later_low"] < 0 < found[world]["later_high"], world  # type: ignore[operator]
+    assert found["change"]["later_low"] > 0.05  # type: ignore[operator]
+
+
 def test_running_twice_gives_equal_rows(home: Home) -> None:
     """Numbers that change without new data cannot be trusted or recomputed."""
     keys = [p.key for p in PERIODS]
     before = {t: read_publish_rows(home, t, keys) for t in PUBLISH_TABLES}
     build_days(home, FIRST, LAST)
-    build_periods(home, PERIODS, MOST)
+    build_periods(home, PERIODS, MOST, CELLS)
     for table, rows in before.items():
         assert rows.equals(read_publish_rows(home, table, keys)), table
 

@@ -53,13 +53,17 @@ def rated(users: int, conversations: int, rest_users: int = 300, rest_conversati
     share = cell["n_conversations"] / max(of, 1)
     low, high = wilson_interval(share, max(of, 1) / DESIGN_EFFECT)
     ends = {f"{name}_{end}": value for name in ("share", "rate") for end, value in (("low", low), ("high", high))}
-    return {**cell, "share": share, "rate": share, **ends, **UNCODED}
+    return {
+        **cell, "share": share, "rate": share, "share_of_users": users / max(cell["of_users"], 1), **ends, **UNCODED,
+    }  # fmt: skip
 
 
 def tone(users: int, conversations: int, start: float = -0.1234, end: float = 0.0567) -> Cell:
     """A cell of the sentiment table."""
     change = end - start
     ends = {"change_low": change - 0.0432, "change_high": change + 0.0321}
+    ends |= {"later_low": change - 0.0432, "later_high": change + 0.0321}
+    ends |= {"tone_first": start, "tone_next": start, "later_change": change}
     cell = counts(spread(users, conversations))
     return {**cell, "sentiment_start": start, "sentiment_end": end, "sentiment_change": change, **ends}
 
@@ -92,6 +96,14 @@ def plain(table: Table, keys: tuple[str, ...]) -> Cell:
         case "agreement":
             users, n = (80, 90) if keys == ("pushback",) else (300, 400)
             return counts(spread(users, n)) | judged(n, users)
+        case "usage_bands":
+            return banded(keys[0])
+        case "drift":
+            of, (n, users) = (2640, 1150), (660, 340) if keys[0] == keys[1] and keys[0] in TALK_TYPES else (0, 0)
+        case "long_conversations":
+            of, (n, users) = ((2640, 1150), (200, 120)) if keys[0] == "any" else ((660, 340), (50, 30))
+        case "facets":
+            of, (n, users) = ((560, 330), (240, 150)) if keys[2] == "any" else ((140, 85), (60, 40))
         case "pushback":
             of, sizes = ((2640, 1150), PUSHBACK_OF_ANY) if keys[0] == "any" else ((660, 340), PUSHBACK_OF_A_TYPE)
             n, users = sizes[keys[2]]
@@ -101,14 +113,29 @@ def plain(table: Table, keys: tuple[str, ...]) -> Cell:
     return rated(users, n, of[1] - users + both, of[0] - n) | {"of_users": of[1]}
 
 
+BAND_SIZES = {"1": (300, 300), "2": (400, 800), "3_or_more": (450, 1650)}
+
+
+def banded(band: str) -> Cell:
+    """A band of users: all their conversations are in it, and nobody is in two."""
+    users, n = BAND_SIZES[band]
+    cell = rated(users, n, 1150 - users, 2750 - n)
+    low, high = wilson_interval(users / 1150, 1150)
+    return cell | {"share_of_users": users / 1150, "share_low": low, "share_high": high}
+
+
 def rows_of(table: Table, period: Period, sizes: Sizes = plain) -> list[Cell]:
     """Every row of a table for one period; topics: three of each type, in an order that sizes give."""
     grid = table.grid()
     if table.is_topic:
         grid = [(kind, f"t{kind[:3]}{i}x{period.start:%m%d}") for (kind,) in grid for i in range(3)]
+    if table.families:
+        grid = [("pushback_target", value, of) for value in ("request", "plan", "other") for of in ("any", *TALK_TYPES)]
     rows = []
     for keys in grid:
         about = {"parent_topic_id": None, "level": 0, "topic_name": "Work, boss, meeting"} if table.is_topic else {}
+        if table.families:
+            about = {"of_facet": "pushback", "values_told": "one_or_more"}
         named = dict(zip(table.keys, keys, strict=True))
         cell = sizes(table, keys)
         if cell:

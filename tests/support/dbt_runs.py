@@ -3,9 +3,10 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+from dagster_project.codebook.cells import FacetCell
 from dagster_project.dbt_project import DBT, target
 from dagster_project.domain.periods import Period
 from dagster_project.home import Home
@@ -41,8 +42,10 @@ def build_days(home: Home, first: date, last: date) -> str:
     return run_dbt(home, "build", "--select", warehouse.DAILY_SELECTION, *arguments)
 
 
-def build_periods(home: Home, periods: Sequence[Period], max_conversations_per_user: int) -> str:
-    """The period part for these periods."""
+def build_periods(
+    home: Home, periods: Sequence[Period], max_conversations_per_user: int, cells: Iterable[FacetCell] = ()
+) -> str:
+    """The period part for these periods; cells: of the facets that are measured."""
     warehouse.prepare_warehouse(home)
-    write_requests(home, periods, max_conversations_per_user)
+    write_requests(home, periods, max_conversations_per_user, cells)
     return run_dbt(home, "build", "--select", warehouse.PERIOD_SELECTION, *warehouse.period_arguments())

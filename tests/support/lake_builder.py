@@ -28,7 +28,8 @@ class Talk:
     """One conversation with its labels.
 
     turns: the roles in order, u, a, s or t a message. types: the affective types found, before any rule. pushback:
-    (turn of the assistant, 0-based; kind). sentiment: one level a human message, or None for one not told.
+    (turn of the assistant, 0-based; kind). sentiment: one level a human message, or None for one not told. facets:
+    (stage, facet, values) of any others, None where it could not be told.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Talk:
     pushback: tuple[tuple[int, str], ...] | str | None = NO_LABEL
     sentiment: tuple[float | None, ...] | str | None = NO_LABEL
     weight: float = 1.0
+    facets: tuple[tuple[str, str, tuple[str, ...] | None], ...] = ()
 
     @property
     def n_human(self) -> int:
@@ -210,6 +212,17 @@ def _screen_labels(talk: Talk) -> list[dict[str, object]]:
         rows.append(_label(talk, "affective_type", "ok", None))
     elif not isinstance(talk.types, str):
         rows.extend(_label(talk, "affective_type", "ok", t, i) for i, t in enumerate(talk.types))
+    return [*rows, *_others(talk, "screen")]
+
+
+def _others(talk: Talk, stage: str) -> list[dict[str, object]]:
+    """Other facets of a stage; a value told of two events has two rows."""
+    rows = []
+    for of, facet, values in talk.facets:
+        if of == stage and not values:
+            rows.append(_label(talk, facet, "could_not_tell" if values is None else "ok", None))
+        elif of == stage and values:
+            rows.extend(_label(talk, facet, "ok", value, i) for i, value in enumerate(values))
     return rows
 
 
@@ -233,7 +246,7 @@ def _detail_labels(talk: Talk) -> list[dict[str, object]]:
             else:
                 value = LEVEL_IDS[level]
                 rows.append(_label(talk, "sentiment", "ok", value, i, message_index=where, number=level))
-    return rows
+    return [*rows, *_others(talk, "detail")]
 
 
 _WRITERS = {

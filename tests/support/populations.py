@@ -15,18 +15,37 @@ from typing import Any
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import AGREEMENT, CODED_COUNTS, CODED_ESTIMATES, TABLES
+from dagster_project.domain.tables import (
+    AGREEMENT,
+    ANY_NUMBER,
+    BANDS,
+    CODED_COUNTS,
+    CODED_ESTIMATES,
+    ENDS,
+    ONE,
+    ONE_OR_MORE,
+    TABLES,
+)
 
 Row = dict[str, Any]
 KINDS = ("refusal", "safety", "boundary", "challenge", "correction", "other")
 THIRDS = ("early", "middle", "late")
+FACETS = {
+    "referral": (None, ANY_NUMBER, ("crisis_service", "professional", "people_close")),
+    "pushback_target": ("pushback", ONE_OR_MORE, ("request", "plan", "other")),
+    "language": (None, ONE, ("english", "french", "else")),
+}
+"""Facets of made-up populations: what each describes, how many values a conversation has, which. `language` is asked of
+all conversations."""
+OF_ALL = "language"
 
 
 @dataclass(frozen=True)
 class Talk:
     """One labelled conversation. creation, types: None where it could not be told. pushback: kind to first third.
 
-    topics: by type, a topic or a parent and a topic below it: `up/topic`.
+    topics: by type, a topic or a parent and a topic below it: `up/topic`. long: of at least 50 human messages.
+    ends: types at start and end. facets: values by facet, none where not told.
     """
 
     user: int
@@ -39,6 +58,9 @@ class Talk:
     name: str = ""
     coded: bool = False
     """People labelled it."""
+    long: bool = False
+    ends: tuple[str, str] | None = None
+    facets: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def affective(self) -> frozenset[str]:
@@ -80,6 +102,7 @@ def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
         out.append(("prevalence", ("companionship_or_roleplay",)))
     if talk.coded:
         out += [("agreement", (facet,)) for facet in AGREEMENT.fixed["facet"] if facet != "pushback"]
+    out += [("facets", (OF_ALL, value, "all")) for value in talk.facets.get(OF_ALL, ())]
     if not types or types & set(ROLEPLAY_TYPES):
         return out
     if talk.coded and talk.pushback is not None:
@@ -93,17 +116,39 @@ def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
                 out += [("pushback", (of, kind, "any")), ("pushback", (of, kind, THIRDS[third]))]
         if talk.tone is not None:
             out.append(("sentiment", (of,)))
+        if talk.long:
+            out.append(("long_conversations", (of,)))
+        for facet, values in facets_told(talk).items():
+            out += [("facets", (facet, value, of)) for value in values]
+    if talk.ends:
+        out.append(("drift", talk.ends))
     paths = [(of, path.split("/")) for of, path in talk.topics.items() if of in types]
     return out + [("topics", (of, topic)) for of, path in paths for topic in path]
 
 
+def facets_told(talk: Talk) -> dict[str, frozenset[str]]:
+    """The facets that an analysed conversation is in the denominator of: of events, only where there are any."""
+    return {f: values for f, values in talk.facets.items() if FACETS[f][0] is None or talk.pushback}
+
+
+def band_of(n: int) -> str:
+    """The band of a user with so many counted affective conversations."""
+    return next(band for band, (least, most) in BANDS.items() if n >= least and (most is None or n <= most))
+
+
 def denominators_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
-    """Every denominator that a conversation is in: by table, and by type for pushback and topics."""
+    """Every denominator that a conversation is in: by table, by type where that has one, by facet."""
     out: list[tuple[str, tuple[str, ...]]] = [("prevalence", ()), ("funnel", ())]
     types = talk.affective
+    out += [("facets", (OF_ALL, "all"))] if OF_ALL in talk.facets else []
+    out += [("usage_bands", ())] if types else []
+    if types and not types & set(ROLEPLAY_TYPES) and talk.ends:
+        out.append(("drift", ()))
     if types and not types & set(ROLEPLAY_TYPES):
         for of in ("any", *sorted(types)):
-            out += [("topics", (of,))] + ([("pushback", (of,))] if talk.pushback is not None else [])
+            out += [("topics", (of,)), ("long_conversations", (of,))]
+            out += [("pushback", (of,))] if talk.pushback is not None else []
+            out += [("facets", (facet, of)) for facet in facets_told(talk)]
     return out
 
 
@@ -117,12 +162,12 @@ def candidate_rows(
     rows: dict[str, list[Row]] = {name: [] for name in TABLES}
     for period in periods:
         chosen = choose(talks, period, bound)
-        for name, own in _period_rows(chosen, period).items():
+        for name, own in _period_rows(talks, chosen, period).items():
             rows[name] += own
     return rows
 
 
-def _period_rows(chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]:
+def _period_rows(talks: Sequence[Talk], chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]:
     cells: dict[Any, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     wholes: dict[Any, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     tones: dict[Any, list[tuple[float, float]]] = defaultdict(list)
@@ -135,20 +180,38 @@ def _period_rows(chosen: Sequence[Talk], period: Period) -> dict[str, list[Row]]
             wholes[whole][talk.user] += 1
     paths = (path.split("/") for talk in chosen for path in talk.topics.values())
     parents = {path[1]: path[0] for path in paths if len(path) > 1}
+    for user, n in wholes["usage_bands", ()].items():
+        cells["usage_bands", (band_of(n),)][user] = n
+    asked = {facet for talk in talks for facet in talk.facets}
     rows: dict[str, list[Row]] = {}
     for name, table in TABLES.items():
         grid: list[tuple[str, ...]] = table.grid()
         if table.is_topic:
             grid = sorted(keys for other, keys in cells if other == name)
+        elif name == "drift" and not any(talk.ends for talk in talks):
+            grid = []
+        elif name == "facets":
+            grid = [
+                (facet, value, of)
+                for facet in FACETS
+                if facet in asked
+                for value in FACETS[facet][2]
+                for of in (*(["all"] if facet == OF_ALL else []), "any", *TALK_TYPES)
+            ]
         rows[name] = []
         for keys in grid:
             about: Row = {}
             if table.is_topic:
                 up = parents.get(keys[1])
                 about = {"parent_topic_id": up, "level": int(up is not None), "topic_name": "work, boss"}
-            of = keys[:1] if name in ("pushback", "topics") else ()
+            of = keys[:1] if name in ("pushback", "topics", "long_conversations") else ()
+            if name == "facets":
+                of = (keys[0], keys[2])
+                about = {"of_facet": FACETS[keys[0]][0], "values_told": FACETS[keys[0]][1]}
             row = {"period_key": period.key, **dict(zip(table.keys, keys, strict=True)), **about}
             counts = _counts(cells.get((name, keys), {}), wholes.get((name, of), {}))
+            if table.is_of_people:
+                counts |= _of_people(counts)
             if name != AGREEMENT.name:
                 rows[name].append({**row, **counts, **_tone(tones.get((name, keys), [])), **UNCODED})
             elif counts["n_conversations"]:
@@ -188,6 +251,14 @@ def judged(conversations: int, users: int) -> Row:
     }  # fmt: skip
 
 
+def _of_people(counts: Row) -> Row:
+    share = counts["n_users"] / max(counts["of_users"], 1)
+    low, high = (
+        clustered_wilson_interval(share, 0.0, counts["of_users"], counts["of_users"]) if counts["of_users"] else (0, 0)
+    )
+    return {"share_of_users": share, "share_low": low, "share_high": high}
+
+
 def _tone(tones: Sequence[tuple[float, float]]) -> Row:
     start = sum(t[0] for t in tones) / len(tones) if tones else 0.0
     end = sum(t[1] for t in tones) / len(tones) if tones else 0.0
@@ -195,12 +266,17 @@ def _tone(tones: Sequence[tuple[float, float]]) -> Row:
     return {
         "sentiment_start": start, "sentiment_end": end, "sentiment_change": change,
         "change_low": change - 0.05, "change_high": change + 0.05,
+        "tone_first": start, "tone_next": start, "later_change": change,
+        "later_low": change - 0.05, "later_high": change + 0.05,
     }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Habits:
-    """What a random population is like. Shares are 0 to 1. tree: the most frequent topics have a parent."""
+    """What a random population is like. Shares are 0 to 1; ends, facets: of conversations of which they are told.
+
+    tree: the most frequent topics have a parent.
+    """
 
     users: int
     talks_per_user: float = 3.0
@@ -216,6 +292,9 @@ class Habits:
     heavy: float = 0.02
     tree: bool = False
     coded: float = 0.0
+    long: float = 0.05
+    ends: float = 0.0
+    facets: float = 0.0
 
 
 def random_talks(seed: int, habits: Habits, first: date, days: int) -> list[Talk]:
@@ -226,8 +305,25 @@ def random_talks(seed: int, habits: Habits, first: date, days: int) -> list[Talk
         rate = habits.talks_per_user * (30 if draw.random() < habits.heavy else 1)
         leaning = draw.choices(AFFECTIVE_TYPES, habits.types)[0]
         for i in range(_poisson(draw, rate)):
-            talks.append(_talk(draw, habits, user, first + timedelta(draw.randrange(days)), leaning, str(i)))
+            talk = _talk(draw, habits, user, first + timedelta(draw.randrange(days)), leaning, str(i))
+            talks.append(_in_detail(random.Random(f"{seed} {user} {i}"), habits, talk))
     return talks
+
+
+def _in_detail(draw: random.Random, habits: Habits, talk: Talk) -> Talk:
+    """The rest of a conversation, from draws of its own: worlds stay the same when there is more of it."""
+    facets: dict[str, frozenset[str]] = {}
+    if draw.random() < habits.facets:
+        facets[OF_ALL] = frozenset({draw.choices(FACETS[OF_ALL][2], (8, 1, 1))[0]})
+    if not talk.affective or talk.affective & set(ROLEPLAY_TYPES):
+        return replace(talk, facets=facets)
+    for facet, (_, told, values) in FACETS.items():
+        if facet != OF_ALL and draw.random() < habits.facets:
+            some = {v for v, chance in zip(values, (0.1, 0.3, 0.15), strict=True) if draw.random() < chance}
+            facets[facet] = frozenset(some or ({draw.choice(values)} if told == ONE_OR_MORE else ()))
+    start = draw.choice(sorted(talk.affective))
+    ends = (start, start if draw.random() < 0.8 else draw.choice(ENDS)) if draw.random() < habits.ends else None
+    return replace(talk, long=draw.random() < habits.long, ends=ends, facets=facets)
 
 
 def _talk(draw: random.Random, habits: Habits, user: int, day: date, leaning: str, name: str) -> Talk:

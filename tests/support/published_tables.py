@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from dagster_project.domain.tables import ENDS, TABLES
+
 WINDOW = (date(2026, 9, 21), date(2026, 11, 16), "window")
 TYPES = {
     "interpersonal_advice": (0.042, 0.14),
@@ -144,20 +146,80 @@ def _sentiment(period: tuple[date, date, str], n: int, drift: float, least: floa
             "affective_type": kind, "n_conversations": _to(5, size), "n_users": _to(5, size * 0.8),
             "sentiment_start": start, "sentiment_end": round(end + drift, 2), "sentiment_change": change,
             "change_low": round(change - half, 2), "change_high": round(change + half, 2),
+            "tone_first": round(start - 0.04, 2), "tone_next": round(start + 0.02, 2),
+            "later_change": round(change - 0.02, 2),
+            "later_low": round(change - 0.02 - half, 2), "later_high": round(change - 0.02 + half, 2),
         }  # fmt: skip
         rows.append(_row(period, measures, ("affective_type",), size < least))
+    return rows
+
+
+def _share_row(
+    period: tuple[date, date, str], keys: dict[str, Any], part: float, of: float, least: float, more: dict[str, Any]
+) -> dict[str, Any]:
+    """A row of a share `part` of `of` conversations, withheld where that is too little."""
+    n = part * of
+    low, high = _interval(part, int(of))
+    measures = {
+        **keys, "n_conversations": _to(5, n), "n_users": _to(5, n * 0.8), "share": round(part, 3), "share_low": low,
+        "share_high": high, "of_conversations": _to(5, of), "of_users": _to(5, of * 0.7), **more,
+    }  # fmt: skip
+    return _row(period, measures, (*keys, *more), n < least)
+
+
+def _long(period: tuple[date, date, str], n: int, least: float) -> list[dict[str, Any]]:
+    sizes = {"any": 0.089} | {t: TYPES[t][0] for t in TALK}
+    return [
+        _share_row(period, {"affective_type": t}, 0.012 if t != "companionship" else 0.06, n * size, least, {})
+        for t, size in sizes.items()
+    ]
+
+
+def _bands(period: tuple[date, date, str], n: int) -> list[dict[str, Any]]:
+    of, rows = int(n * 0.06), []
+    for band, part in (("1", 0.71), ("2", 0.19), ("3_or_more", 0.1)):
+        low, high = _interval(part, of)
+        measures = {
+            "band": band, "n_users": _to(5, part * of), "share_of_users": part, "of_users": _to(5, of),
+            "share_low": low, "share_high": high,
+        }  # fmt: skip
+        rows.append(_row(period, measures, ("band",), False))
+    return rows
+
+
+def _drift(period: tuple[date, date, str], n: int, least: float) -> list[dict[str, Any]]:
+    of, rows = n * 0.085, []
+    for start in ENDS:
+        for end in ENDS:
+            whole = TYPES.get(start, (0.005, 0))[0] / 0.12
+            part = whole * (0.82 if start == end else 0.03)
+            rows.append(_share_row(period, {"start_type": start, "end_type": end}, part, of, least, {}))
+    return rows
+
+
+def _facets(period: tuple[date, date, str], n: int, least: float) -> list[dict[str, Any]]:
+    rows = []
+    for facet, base, told, parts in (
+        ("pushback_given_up", "pushback", "one_or_more", {"held": 0.61, "at_second_request": 0.12, "at_third_request": 0.27, "at_later_request": 0.01}),
+        ("referral", None, "any_number", {"crisis_service": 0.012, "professional": 0.31, "people_close": 0.22}),
+    ):  # fmt: skip
+        for value, part in parts.items():
+            for of in ("any", *TALK):
+                size = n * (0.089 if of == "any" else TYPES[of][0]) * (0.06 if base else 1)
+                keys = {"facet": facet, "value": value, "affective_type": of}
+                rows.append(_share_row(period, keys, part, size, least, {"of_facet": base, "values_told": told}))
     return rows
 
 
 def tables_of(
     periods: list[tuple[date, date, str]], n: int = 6000, *, least: float = 15.0, seed: int = 7
 ) -> dict[str, pl.DataFrame]:
-    """The five tables of a release for some periods of about `n` counted conversations each.
+    """The tables of a release for some periods of about `n` counted conversations each.
 
     least: the (unrounded) conversations under which a cell of the sample is withheld.
     """
     rng = random.Random(seed)
-    rows: dict[str, list[dict[str, Any]]] = {t: [] for t in ("prevalence", "funnel", "topics", "pushback", "sentiment")}
+    rows: dict[str, list[dict[str, Any]]] = {t: [] for t in TABLES}
     for i, period in enumerate(periods):
         scale = 1.0 if len(periods) == 1 else 0.85 + 0.3 * rng.random()
         size = n if len(periods) == 1 else int(n * (0.9 + 0.2 * rng.random()))
@@ -167,6 +229,10 @@ def tables_of(
         rows["topics"] += _topics(period, size, random.Random(seed + i))
         rows["pushback"] += _pushback(period, size, scale, least)
         rows["sentiment"] += _sentiment(period, size, drift, least * 3)
+        rows["long_conversations"] += _long(period, size, least)
+        rows["usage_bands"] += _bands(period, size)
+        rows["drift"] += _drift(period, size, least)
+        rows["facets"] += _facets(period, size, least)
     return {name: pl.DataFrame(found, infer_schema_length=None) for name, found in rows.items()}
 
 
@@ -189,7 +255,10 @@ def weekly_tables(n_weeks: int = 8, n: int = 16_000) -> dict[str, pl.DataFrame]:
 def manifest_of(tables: dict[str, pl.DataFrame], *, second_labeller_from: date | None = None) -> dict[str, Any]:
     """A manifest for sample tables. second_labeller_from: periods from this day on have another labeller."""
     keys = tables["prevalence"].select("period_start", "period_end", "period_kind").unique().sort("period_start")
-    facets = ("content_creation", "affective_type", "pushback", "sentiment", "topic")
+    facets = (
+        "content_creation", "affective_type", "pushback", "sentiment", "topic", "pushback_given_up", "referral",
+        "type_at_start", "type_at_end",
+    )  # fmt: skip
     periods = []
     for start, end, kind in keys.iter_rows():
         later = second_labeller_from is not None and start >= second_labeller_from
@@ -201,7 +270,7 @@ def manifest_of(tables: dict[str, pl.DataFrame], *, second_labeller_from: date |
             "prompt_hashes": {f: f"{hash_of(f + labeller):016x}" for f in facets},
             "not_measured": [], "sample_design": "census",
         })  # fmt: skip
-    fixed = ("prevalence", "funnel", "pushback", "sentiment")
+    fixed = [name for name in tables if name != "topics"]
     return {
         "release_id": "20261121T120000Z-4be1",
         "created_at": datetime(2026, 11, 21, 12, 0).isoformat() + "Z",

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import product
 
+from dagster_project.codebook.cells import FacetCell
 from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import (
@@ -123,6 +124,8 @@ def sentiment(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
         for talk, (start, end) in edges:
             sums[talk.user][0] += talk.weight * (end - start)
             sums[talk.user][1] += talk.weight
+        first = {t.key: t.sentiment[0] for t, _ in edges}  # type: ignore[index]
+        following = {t.key: (t.sentiment[1] + t.sentiment[2]) / 2 for t, _ in edges}  # type: ignore[index,operator]
         weight = sum(t.weight for t, _ in edges)
         ends = bootstrap_mean_interval(*zip(*sums.values(), strict=True)) if edges else (None, None)
         cells[(name,)] = {
@@ -133,6 +136,9 @@ def sentiment(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
             "sentiment_start": sum(t.weight * s for t, (s, _) in edges) / weight if edges else None,
             "sentiment_end": sum(t.weight * e for t, (_, e) in edges) / weight if edges else None,
             "sentiment_change": sum(t.weight * (e - s) for t, (s, e) in edges) / weight if edges else None,
+            "tone_first": sum(t.weight * first[t.key] for t, _ in edges) / weight if edges else None,
+            "tone_next": sum(t.weight * following[t.key] for t, _ in edges) / weight if edges else None,
+            "later_change": sum(t.weight * (e - following[t.key]) for t, (_, e) in edges) / weight if edges else None,
             "change_low": ends[0],
             "change_high": ends[1],
         }
@@ -212,3 +218,69 @@ def found_true(talks: Sequence[Talk], found: Sequence[Coded], category: str, sid
         "users": len({t.user for t, *_ in rows}),
         "share": sum(row[1] for row in rows if row[3]) / weight if weight else None,
     }
+
+
+def told(talk: Talk, facet: str) -> tuple[str, ...] | None:
+    """The values of another facet; None where it was not asked or could not be told."""
+    return next((values for _, name, values in talk.facets if name == facet), None)
+
+
+def drift(talks: Sequence[Talk], found: Sequence[FacetCell]) -> dict[tuple[str, ...], Numbers]:
+    values = {c.facet: [o.value for o in found if o.facet == c.facet and o.affective_type == "any"] for c in found}
+    of = [t for t in talks if is_analysed(t) and told(t, "type_at_start") and told(t, "type_at_end")]
+    return {
+        ends: cell(
+            [t for t in of if (told(t, "type_at_start"), told(t, "type_at_end")) == ((ends[0],), (ends[1],))], of
+        )
+        for ends in product(values["type_at_start"], values["type_at_end"])
+    }
+
+
+def long_conversations(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
+    cells = {}
+    for name in ("any", *TALK_TYPES):
+        of = _of_type(talks, name)
+        cells[(name,)] = cell([t for t in of if t.n_human >= 50], of)
+    return cells
+
+
+def usage_bands(talks: Sequence[Talk]) -> dict[tuple[str, ...], Numbers]:
+    of = [t for t in talks if types_of(t)]
+    n = Counter(t.user for t in of)
+    cells = {}
+    for band, users in (
+        ("1", {u for u in n if n[u] == 1}),
+        ("2", {u for u in n if n[u] == 2}),
+        ("3_or_more", {u for u in n if n[u] > 2}),
+    ):
+        cells[(band,)] = cell([t for t in of if t.user in users], of)
+        cells[(band,)]["share_of_users"] = len(users) / len(n)
+        del cells[(band,)]["share"]
+    return cells
+
+
+def facets(talks: Sequence[Talk], found: Sequence[FacetCell]) -> dict[tuple[str, ...], Numbers]:
+    of_facet = [c for c in found if c.published_in == "facets"]
+    counting: dict[str, set[str]] = defaultdict(set)
+    types: dict[str, set[str]] = defaultdict(set)
+    for one in of_facet:
+        counting[one.facet].add(one.value)
+        types[one.facet].add(one.affective_type)
+
+    def is_of(talk: Talk, one: FacetCell) -> bool:
+        values = told(talk, one.facet)
+        if one.of_facet == "pushback" and not (is_known(talk.pushback) and talk.pushback):
+            return False
+        if values is None or (values and not counting[one.facet] & set(values)):
+            return False
+        if one.affective_type == "all":
+            return True
+        named = {one.affective_type} if one.affective_type != "any" else types[one.facet]
+        return (bool(values) or one.values_told == "any_number") and is_analysed(talk) and bool(types_of(talk) & named)
+
+    cells = {}
+    for one in of_facet:
+        of = [t for t in talks if is_of(t, one)]
+        inside = [t for t in of if one.value in (told(t, one.facet) or ())]
+        cells[one.facet, one.value, one.affective_type] = cell(inside, of)
+    return cells

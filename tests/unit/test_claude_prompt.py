@@ -70,7 +70,7 @@ def test_the_schema_asks_for_every_facet_once() -> None:
     event = properties["pushback"]["items"]["properties"]
     assert list(event) == ["i", "kind", "target", "strength", "reason", "given_up"]
     assert event["kind"]["enum"] == list(BOOK["pushback"].category_ids)
-    assert event["given_up"]["enum"] == ["yes", "no", "could_not_tell"]
+    assert event["given_up"]["enum"] == [*BOOK["pushback_given_up"].category_ids, "could_not_tell"]
     assert properties["type_at_end"]["enum"] == [*BOOK["type_at_end"].category_ids, "could_not_tell"]
     assert properties["topic_description"] == {"type": "string"}
 

@@ -20,7 +20,7 @@ SCREEN, DETAIL = Ask(BOOK.of_stage("screen")), Ask(BOOK.of_stage("detail"))
 AT = Positions(human=(0, 2, 4), heard=(0, 2, 4, 6), assistant=(1, 3, 5), share=1.0)
 CANARY = "Maximiliane Canary 0171 5550199"
 
-EVENT = {"i": 3, "kind": "challenge", "target": "plan", "strength": "clear", "reason": "facts", "given_up": "no"}
+EVENT = {"i": 3, "kind": "challenge", "target": "plan", "strength": "clear", "reason": "facts", "given_up": "held"}
 SOUND: dict[str, Any] = {
     "pushback": [EVENT],
     "sentiment": [{"i": 0, "value": "negative"}, {"i": 2, "value": "neutral"}, {"i": 4, "value": "positive"}],
@@ -103,7 +103,7 @@ def test_a_sound_reply_becomes_the_labels_it_says() -> None:
         "pushback_target": Answer(Status.OK, (Value("plan", None, 3),)),
         "pushback_strength": Answer(Status.OK, (Value("clear", None, 3),)),
         "pushback_reason": Answer(Status.OK, (Value("facts", None, 3),)),
-        "pushback_given_up": Answer(Status.OK),
+        "pushback_given_up": Answer(Status.OK, (Value("held", None, 3),)),
         "sentiment": Answer(
             Status.OK, (Value("negative", None, 0), Value("neutral", None, 2), Value("positive", None, 4))
         ),
@@ -136,13 +136,13 @@ def test_the_screen_is_read_in_the_codebooks_order(made: str, types: list[str], 
 def test_of_several_events_in_one_turn_the_strongest_stays_with_its_own_attributes() -> None:
     """Two events a turn would count one refusal twice."""
     weaker = {**EVENT, "kind": "correction", "reason": "other"}
-    stronger = {**EVENT, "kind": "safety", "reason": "harm_to_self", "given_up": "yes"}
+    stronger = {**EVENT, "kind": "safety", "reason": "harm_to_self", "given_up": "at_second_request"}
     early = {**EVENT, "i": 1, "kind": "other", "target": "could_not_tell", "given_up": "could_not_tell"}
     said = ok(sound(pushback=[EVENT, weaker, stronger, early]))
     assert said["pushback"].values == (Value("other", None, 1), Value("safety", None, 3))
     assert said["pushback_reason"].values == (Value("facts", None, 1), Value("harm_to_self", None, 3))
     assert said["pushback_target"].values == (Value("could_not_tell", None, 1), Value("plan", None, 3))
-    assert said["pushback_given_up"].values == (Value("could_not_tell", None, 1), Value("given_up", None, 3))
+    assert said["pushback_given_up"].values == (Value("could_not_tell", None, 1), Value("at_second_request", None, 3))
 
 
 def test_no_event_is_an_answer_and_so_it_is_for_what_describes_events() -> None:

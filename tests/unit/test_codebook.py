@@ -1,13 +1,21 @@
 """A facet file that says something else than meant would change every figure silently."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from dagster_project.classifiers.claude.prompt import fragment, section
 from dagster_project.classifiers.local.classifier import LocalClassifier
+from dagster_project.codebook.cells import cells_of
 from dagster_project.codebook.loader import CodebookError, load_codebook, read_facet, shipped_codebook
 from dagster_project.codebook.schema import Facet
+from dagster_project.domain.labels import Answer, Status, Value
 from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS, TALK_TYPES
+from dagster_project.labelling import answer_rows, label_frame
+from expectations.frames.contract import check
 
 GOOD = """
 id: mood
@@ -211,3 +219,38 @@ def test_two_files_for_one_facet_are_refused(tmp_path: Path) -> None:
     (tmp_path / "topic.yaml").write_text(GOOD.replace("id: mood", "id: topic"))
     with pytest.raises(CodebookError, match="defined twice"):
         load_codebook(tmp_path)
+
+
+def test_optional_facets_are_asked_only_where_they_are_named() -> None:
+    """Prevents a home from paying for, and publishing, questions about dependency that nobody switched on."""
+    ids = {"dependency", "sycophancy", "reinforced_delusion", "missed_pushback"}
+    assert not ids & {facet.id for facet in load_codebook()}
+    assert ids & {facet.id for facet in load_codebook(optional=["dependency"])} == {"dependency"}
+    whole = load_codebook(optional=sorted(ids))
+    assert all(whole[i].publish == "facets" and whole[i].sensitive for i in ids)
+    assert not any(LocalClassifier().measures(whole[i]) for i in ids)
+    with pytest.raises(CodebookError, match="no optional facet 'happiness': there are dependency"):
+        load_codebook(optional=["happiness"])
+
+
+def test_an_organisations_own_facet_is_a_file_and_nothing_else(tmp_path: Path) -> None:
+    """Prevents the worked example of the researchers' page from needing Python or SQL: prompt, schema of the reply,
+    contract of label rows and the cells that dbt counts all follow from the file."""
+    page = (Path(__file__).parents[2] / "docs" / "researchers.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(id: .*?)```", page, re.S)
+    (tmp_path / "work_pressure.yaml").write_text(example, encoding="utf-8")
+    own = load_codebook(tmp_path)["work_pressure"]
+    assert "## work_pressure:" in section(own) and all(c.definition in section(own) for c in own.categories)
+    assert fragment(own) == {"enum": ["deadlines", "conflict", "fear_of_losing_it", "not_about_work", "could_not_tell"]}
+    cells = list(cells_of([own]))
+    assert [c.value for c in cells if c.affective_type == "any"] == ["deadlines", "conflict", "fear_of_losing_it"]
+    assert {(c.values_told, c.of_facet, c.published_in) for c in cells} == {("one", None, "facets")}
+    assert {c.affective_type for c in cells} == {"any", *TALK_TYPES}
+    answer = Answer(Status.OK, (Value("deadlines"),))
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    provenance = {"weight": 1.0, "labeller": "t", "prompt_hash": "0" * 16, "labelled_at": at}
+    rows = label_frame(answer_rows("a" * 64, own, answer, provenance))
+    vocabulary = {own.id: own.category_ids}
+    found = {f.check for f in check("detail_labels", rows, facets=vocabulary)}
+    wrong = rows.with_columns(value=pl.lit("holidays"))
+    assert {f.check for f in check("detail_labels", wrong, facets=vocabulary)} - found

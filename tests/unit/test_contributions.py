@@ -15,7 +15,7 @@ WEEK = parse_period("2026-W41")
 
 def rows(*told: tuple[str, str, str, str] | tuple[str, str, str, str, float, float]) -> pl.DataFrame:
     """table, cell, conversation, user, and for sentiment the tone at start and end."""
-    return pl.DataFrame([(*row, *([None, None] if len(row) == 4 else [])) for row in told], SCHEMA, orient="row")
+    return pl.DataFrame([(*row, *([None] * 3 if len(row) == 4 else [0.5])) for row in told], SCHEMA, orient="row")
 
 
 BEFORE = rows(

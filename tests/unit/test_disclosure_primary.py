@@ -29,6 +29,16 @@ KEYS: dict[str, dict[str, Any]] = {
     },
     "pushback": {"affective_type": "coaching", "kind": "safety", "position": "any"},
     "sentiment": {"affective_type": "coaching"},
+    "drift": {"start_type": "coaching", "end_type": "companionship"},
+    "long_conversations": {"affective_type": "coaching"},
+    "usage_bands": {"band": "2"},
+    "facets": {
+        "facet": "referral",
+        "value": "professional",
+        "affective_type": "coaching",
+        "of_facet": None,
+        "values_told": "any_number",
+    },
 }
 
 
@@ -55,10 +65,17 @@ def wild_sizes(seed: int) -> Sizes:
         low = draw.random()
         high = draw.uniform(low, 1.0)
         cell |= {"share_low": low, "share_high": high, "rate_low": low, "rate_high": high, "share": 0.5, "rate": 0.5}
+        cell["share_of_users"] = 0.5
         start, end = draw.choice([-1.0, draw.uniform(-1, 1)]), draw.choice([1.0, draw.uniform(-1, 1)])
         ends = sorted((draw.uniform(-2, 2), draw.uniform(-2, 2)))
         means = {"sentiment_start": start, "sentiment_end": end, "sentiment_change": end - start}
-        return {**cell, **means, "change_low": ends[0], "change_high": ends[1]}
+        means |= {"tone_first": start, "tone_next": start, "later_change": end - start}
+        both = {
+            f"{name}_{side}": value
+            for name in ("change", "later")
+            for side, value in zip(("low", "high"), ends, strict=True)
+        }
+        return {**cell, **means, **both}
 
     return sizes
 

@@ -1,6 +1,6 @@
 """What a published number tells at most: held against every count that could stand behind it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal
 
@@ -20,6 +20,7 @@ from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK
 from tests.support.populations import (
     Habits,
+    band_of,
     candidate_rows,
     cells_of,
     counted,
@@ -91,7 +92,8 @@ def test_an_interval_narrows_the_count_where_its_ends_do() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_every_fact_that_is_read_from_a_release_is_true(seed: int, bound: int) -> None:
     """Prevents, over whole random populations, a published row from being read for what it does not say."""
-    habits = Habits(600, types=(0.2, 0.15, 0.1, 0.1, 0.03, 0.02), pushback=0.4, coded=0.3)
+    types = (0.2, 0.15, 0.1, 0.1, 0.03, 0.02)
+    habits = Habits(600, types=types, pushback=0.4, long=0.3, ends=0.8, facets=0.8, coded=0.3)
     talks = random_talks(seed, habits, WEEK.start, 7)
     rows = candidate_rows(talks, [WEEK], bound)
     (edition,) = editions_of(publishable(rows, primary(rows, RULES), RULES), RULES, bound)
@@ -112,12 +114,19 @@ def exact_counts(chosen: list) -> dict:
         "pushback": lambda keys: ("pushback", *keys),
         "sentiment": lambda keys: ("tone", *keys),
         "topics": lambda keys: ("topic", *keys),
+        "drift": lambda keys: ("drift", *keys),
+        "long_conversations": lambda keys: ("long", *keys),
+        "facets": lambda keys: ("facet", keys[2], *keys[:2]),
     }
     members: dict = defaultdict(list)
+    affective = Counter(talk.user for talk in chosen if talk.affective)
     for talk in chosen:
         own = {names[name](keys) for name, keys in cells_of(talk)}
         own |= {("asked", *keys) for name, keys in denominators_of(talk) if name == "pushback"}
         own |= {("analysed", *keys) for name, keys in denominators_of(talk) if name == "topics"}
+        own |= {("facet_of", keys[1], keys[0]) for name, keys in denominators_of(talk) if name == "facets"}
+        own |= {("ends", "known") for name, _ in denominators_of(talk) if name == "drift"}
+        own |= {("band", band_of(affective[talk.user]))} if talk.affective else set()
         for name in own:
             members[name].append(talk.user)
     out: dict = defaultdict(int)

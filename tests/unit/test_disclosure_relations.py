@@ -13,28 +13,44 @@ from typing import Any
 
 import pytest
 
-from dagster_project.domain.disclosure.editions import Edition
+from dagster_project.domain.disclosure.editions import PARTED, Edition, scope_of
 from dagster_project.domain.disclosure.program import ATOMS, consequences, of_one
 from dagster_project.domain.disclosure.relations import (
-    ALL,
-    Apart,
-    Covered,
-    Set,
-    Within,
     fixed_relations,
     screening_atoms,
     set_of,
     topic_relations,
 )
 from dagster_project.domain.disclosure.rollups import links, stretches
+from dagster_project.domain.disclosure.sets import ALL, Apart, Covered, EachUser, Set, UsersApart, Within
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
 from dagster_project.domain.tables import TABLES
 from dagster_project.policy.loader import Policy
-from tests.support.populations import KINDS, Habits, Talk, cells_of, counted, denominators_of, random_talks
+from tests.support.populations import (
+    FACETS,
+    KINDS,
+    OF_ALL,
+    Habits,
+    Talk,
+    band_of,
+    cells_of,
+    counted,
+    denominators_of,
+    random_talks,
+)
 
 DAY = date(2026, 10, 5)
-RELATIONS = fixed_relations()
+FACET_ROWS = [
+    {"facet": facet, "value": value, "affective_type": of, "of_facet": base, "values_told": told, "suppressed": False}
+    for facet, (base, told, values) in FACETS.items()
+    for value in values
+    for of in (*(["all"] if facet == OF_ALL else []), "any", *TALK_TYPES)
+]
+SHOWN = {**{name: [{"suppressed": False}] for name in PARTED}, "facets": FACET_ROWS}
+"""As published, for what is told apart only where something of it is."""
+SCOPE = scope_of([Edition(parse_period("2026-W41"), SHOWN, Policy.resolve().rules, 5)])
+RELATIONS = fixed_relations(SCOPE)
 SCREENS: list[dict[str, Any]] = [
     {"creation": creation, "types": types} for creation in (True, False, None) for types in (None, frozenset())
 ] + [
@@ -53,12 +69,31 @@ def sets_of(talk: Talk) -> set[Set]:
         for name, keys in cells_of(talk)
         if name != "topics"
     }
-    denominators = dict.fromkeys(("pushback", "topics"), frozenset[str]())
+    denominators = dict.fromkeys(("pushback", "topics", "long_conversations"), frozenset[str]())
+    facets = {keys for name, keys in denominators_of(talk) if name == "facets"}
+    out |= {("facet_of", of, facet) for facet, of in facets}
     for name, keys in denominators_of(talk):
-        if keys:
+        if keys and name != "facets":
             denominators[name] = denominators[name] | {keys[0]}
+        if name == "drift":
+            out.add(("ends", "known"))
     out |= {("asked", of) for of in denominators["pushback"]} | {("analysed", of) for of in denominators["topics"]}
     out |= {("untold", of) for of in denominators["topics"] - denominators["pushback"]}
+    if denominators["topics"] and not talk.ends:
+        out.add(("ends", "unknown"))
+    out |= {("short", of) for of in denominators["topics"] if not talk.long}
+    for facet, (base, told, values) in FACETS.items():
+        asked = denominators["topics"] if base is None else {of for of in denominators["pushback"] if talk.pushback}
+        asked |= {"all"} if facet == OF_ALL else set()
+        out |= {("facet_untold", of, facet) for of in asked if (facet, of) not in facets}
+        if told != "one":
+            out |= {
+                ("facet_not", of, facet, value)
+                for f, of in facets
+                if f == facet
+                for value in values
+                if ("facet", of, facet, value) not in out
+            }
     out |= {("toneless", of) for of in denominators["topics"] if ("tone", of) not in out}
     for of in denominators["pushback"]:
         for kind in ("any", *KINDS):
@@ -79,12 +114,19 @@ def sets_of(talk: Talk) -> set[Set]:
 
 def counts_of(talks: Iterable[Talk]) -> dict[tuple[str, Set], int]:
     """Conversations and users of every set."""
+    talks = list(talks)
     conversations: Counter[Set] = Counter()
     users: dict[Set, set[int]] = defaultdict(set)
     for talk in talks:
         for name in sets_of(talk):
             conversations[name] += 1
             users[name].add(talk.user)
+    affective = Counter(talk.user for talk in talks if talk.affective)
+    for user, n in affective.items():
+        own: list[Set] = [("band", band_of(n)), *(("band_from", str(j)) for j in (2,) if n >= j)]
+        for name in own:
+            conversations[name] += n
+            users[name].add(user)
     return defaultdict(
         int, {("n", s): n for s, n in conversations.items()} | {("u", s): len(own) for s, own in users.items()}
     )
@@ -95,7 +137,7 @@ def broken(talks: Iterable[Talk], bound: int, relations: Iterable[object] = RELA
     counts = counts_of(talks)
     out = []
     for relation in relations:
-        assert isinstance(relation, Within | Covered | Apart)
+        assert isinstance(relation, Within | Covered | Apart | UsersApart | EachUser)
         for form, exact in consequences(relation, bound):
             value = sum(weight * counts[variable] for variable, weight in form)
             if value > 0 or (exact and value != 0):
@@ -115,6 +157,18 @@ def all_talks() -> Iterator[Talk]:
         for thirds in product((None, 0, 1, 2), repeat=3):
             pushback = {k: t for k, t in zip(("safety", "refusal", "other"), thirds, strict=True) if t is not None}
             yield Talk(1, DAY, False, frozenset(types), pushback, coded=thirds[0] is None)
+        for thirds in ({}, {"safety": 1}):
+            for referral, language in product(
+                ([], ["professional"], ["professional", "people_close"]), (None, "french")
+            ):
+                told = {"referral": frozenset(referral), "pushback_target": frozenset({"request"})}
+                told |= {"language": frozenset({language})} if language else {}
+                ends = ("coaching", "none_of_these") if language else None
+                is_roleplay = bool(set(types) & set(ROLEPLAY_TYPES))
+                if is_roleplay:
+                    told, ends = {f: v for f, v in told.items() if f == OF_ALL}, None
+                yield Talk(1, DAY, False, frozenset(types), thirds, None, long=not is_roleplay, ends=ends, facets=told)
+    yield Talk(1, DAY, True, facets={OF_ALL: frozenset({"english"})})
 
 
 def test_every_relation_holds_for_every_conversation() -> None:
@@ -149,8 +203,9 @@ def test_every_relation_holds_for_every_user(bound: int) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_every_relation_holds_for_random_populations(seed: int) -> None:
     habits = Habits(
-        60, 3.0, types=(0.2, 0.2, 0.2, 0.2, 0.1, 0.1), second_type=0.4, pushback=0.6, untold=0.2, unknown=0.1
-    )
+        60, 3.0, types=(0.2, 0.2, 0.2, 0.2, 0.1, 0.1), second_type=0.4, pushback=0.6, untold=0.2, unknown=0.1,
+        long=0.3, ends=0.7, facets=0.7,
+    )  # fmt: skip
     bound = random.Random(seed).randint(1, 5)
     week = parse_period("2026-W41")
     assert broken(counted(random_talks(seed, habits, week.start, 7), week, bound), bound) == []
@@ -191,10 +246,11 @@ PERIODS = [
 @pytest.mark.parametrize("seed", range(4))
 def test_links_between_periods_hold_whatever_the_bound_chooses(seed: int, bound: int) -> None:
     """Prevents roll-ups from being added up as if the bound chose the same conversations in each of them."""
-    habits = Habits(40, 4.0, types=(0.2, 0.2, 0.1, 0.1, 0.05, 0.05), pushback=0.5, heavy=0.2, coded=0.4)
+    types = (0.2, 0.2, 0.1, 0.1, 0.05, 0.05)
+    habits = Habits(40, 4.0, types=types, pushback=0.5, heavy=0.2, long=0.3, ends=0.7, facets=0.7, coded=0.4)
     talks = random_talks(seed, habits, date(2026, 9, 28), 40)
     rules = Policy.resolve().rules
-    editions = [Edition(parse_period(key), {}, rules, bound) for key in PERIODS]
+    editions = [Edition(parse_period(key), SHOWN, rules, bound) for key in PERIODS]
     editions += stretches(editions)
     assert len(editions) > len(PERIODS)
     exact = [counts_of(counted(talks, e.period, bound)) for e in editions]
@@ -208,11 +264,11 @@ def test_links_between_periods_hold_whatever_the_bound_chooses(seed: int, bound:
 
 
 def test_links_hold_where_the_bound_was_changed() -> None:
-    habits = Habits(40, 4.0, heavy=0.2, coded=0.4)
+    habits = Habits(40, 4.0, heavy=0.2, long=0.3, ends=0.7, facets=0.7, coded=0.4)
     talks = random_talks(1, habits, date(2026, 9, 28), 40)
     rules = Policy.resolve().rules
     for bounds in ((1, 5), (5, 1), (2, 3)):
-        editions = [Edition(parse_period(key), {}, rules, bounds[i % 2]) for i, key in enumerate(PERIODS)]
+        editions = [Edition(parse_period(key), SHOWN, rules, bounds[i % 2]) for i, key in enumerate(PERIODS)]
         editions += stretches(editions)
         exact = [counts_of(counted(talks, e.period, e.max_conversations_per_user)) for e in editions]
         for counts, edition in zip(exact, editions, strict=True):

@@ -147,7 +147,7 @@ def test_a_number_left_in_a_withheld_row_is_not_shown(page: str, tables: dict[st
         leaky = changed(leaky, table, **columns)
     html = render(leaky, manifest_of(leaky), notice=SYNTHETIC)
     assert html == page
-    assert "77,777" not in html and "77.8" not in html
+    assert "77,777" not in html and "77.8\u202f%" not in html
 
 
 def test_nothing_tells_how_many_topics_were_dropped(page: str, tables: dict[str, pl.DataFrame]) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from dagster_project.domain.disclosure.corrections import Earlier
-from dagster_project.domain.disclosure.editions import Edition, are_detailed, blocks
+from dagster_project.domain.disclosure.editions import Edition, Scope, blocks, scope_of
 from dagster_project.domain.disclosure.program import TINY, Program, Told
 from dagster_project.domain.disclosure.quantities import Quantity, quantities_of, quantities_of_periods
 from dagster_project.domain.disclosure.readings import Variable
@@ -77,18 +77,18 @@ def attack_together(block: Sequence[Edition], earlier: Sequence[Earlier] = ()) -
         return []
     linked = [*block, *stretches(block)]
     editions = dict(enumerate([*linked, *(one.edition for one in earlier)]))
-    detailed = are_detailed(editions.values())
+    scope = scope_of(editions.values())
     forms, together = list(links(linked)), set[int]()
     for number, one in enumerate(earlier, len(linked)):
         new = next(i for i, edition in enumerate(block) if not edition.frozen)
-        forms += equal_counts(new, number, {standing_for(name, detailed) for name in one.unchanged})
+        forms += equal_counts(new, number, {s for name in one.unchanged if (s := standing_for(name, scope))})
         together |= {new, number}
     program = Program(editions, forms)
     quantities = [*quantities_of_periods(block, linked)]
-    quantities += [q for i, edition in editions.items() if edition.rows for q in quantities_of(i, edition, detailed)]
+    quantities += [q for i, edition in editions.items() if edition.rows for q in quantities_of(i, edition, scope)]
     middle = program.middle(ROOM)
     known = {variable: float(middle[column]) for variable, column in program.columns.items()}
-    held = _Held(program, editions, detailed, known)
+    held = _Held(program, editions, scope, known)
     suspects = [q for q in quantities if q.edition in together]
     for number in editions:
         own = [q for q in quantities if q.edition == number]
@@ -104,18 +104,18 @@ class _Held:
         self,
         program: Program,
         editions: Mapping[int, Edition],
-        detailed: bool,
+        scope: Scope,
         known: Mapping[tuple[int, Variable], float],
     ) -> None:
-        self._all, self.editions, self._detailed, self.known = program, editions, detailed, known
+        self._all, self.editions, self._scope, self.known = program, editions, scope, known
 
     def at(self, known: Mapping[tuple[int, Variable], float]) -> _Held:
         """The same, held at other counts."""
-        return _Held(self._all, self.editions, self._detailed, known)
+        return _Held(self._all, self.editions, self._scope, known)
 
     def program(self, numbers: Collection[int]) -> Program:
         """Of the editions of these numbers."""
-        alone = Program({n: self.editions[n] for n in numbers}, detailed=self._detailed)
+        alone = Program({n: self.editions[n] for n in numbers}, scope=self._scope)
         for form in self._all.links.values():
             own = tuple((variable, value) for variable, value in form if variable[0] in numbers)
             if own:

@@ -93,11 +93,12 @@ def _check_counts(row: Row, table: Table) -> None:
 def _check_grid(rows: Sequence[Row], table: Table) -> None:
     by_period: dict[object, list[tuple[object, ...]]] = {}
     for row in rows:
-        by_period.setdefault(row["period_key"], []).append(tuple(row[key] for key in table.keys))
+        part = row["period_key"], *(row[key] for key in table.families)
+        by_period.setdefault(part, []).append(tuple(row[key] for key in table.keys))
     for keys in by_period.values():
         if len(set(keys)) < len(keys):
             raise CandidateError(f"{table.name}: two rows have the same keys")
-        if set(table.fixed) == set(table.keys):
+        if table.families or set(table.fixed) == set(table.keys):
             whole = set(product(*({values[i] for values in keys} for i in range(len(table.keys)))))
             if whole != set(keys):
                 raise CandidateError(f"{table.name}: the grid of categories has holes, and a missing row tells")

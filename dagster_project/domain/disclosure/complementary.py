@@ -25,7 +25,17 @@ from dagster_project.domain.disclosure.editions import Edition, blocks, keys_of,
 from dagster_project.domain.disclosure.program import Cell, Contradiction, Program
 from dagster_project.domain.tables import PUSHBACK, TABLES
 
-WORTH: Mapping[str, float] = {"prevalence": 20, "sentiment": 10, "topics": 10, "funnel": 8, "pushback": 4}
+WORTH: Mapping[str, float] = {
+    "prevalence": 20,
+    "sentiment": 10,
+    "topics": 10,
+    "funnel": 8,
+    "usage_bands": 6,
+    "long_conversations": 5,
+    "pushback": 4,
+    "facets": 3,
+    "drift": 2,
+}
 """What a table's cells are worth to a reader; a cell of pushback that is of `any`, more."""
 ANY_WORTH: Mapping[str, float] = {"affective_type": 2, "kind": 3, "position": 2}
 HEADLINE = ("prevalence", ("affective",)), 3.0

@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dagster_project.domain.disclosure.editions import Edition
-from dagster_project.domain.disclosure.relations import Set, set_of
+from dagster_project.domain.disclosure.editions import PARTED, Edition, Scope
+from dagster_project.domain.disclosure.relations import denominator_of, set_of
 from dagster_project.domain.disclosure.rollups import linked_sets
 from dagster_project.domain.disclosure.rules import Rules
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.disclosure.sets import Set
+from dagster_project.domain.tables import BANDS, DRIFT, FACETS, LONG_CONVERSATIONS, PUSHBACK, TABLES
 
-OF_PUSHBACK = "of_pushback"
-"""The name under which contributions to the denominators of pushback are compared."""
+OF = {f"of_{table.name}": table for table in (PUSHBACK, DRIFT, LONG_CONVERSATIONS, FACETS)}
+"""The names under which contributions to the denominators of these tables are compared; others are cells themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +56,34 @@ def refused_tables(changes: Iterable[Change], rules: Rules) -> tuple[str, ...]:
             if users < 0:
                 raise ValueError("a number of users is below 0")
             if 0 < users < rules.min_users:
-                refused.add("pushback" if change.table == OF_PUSHBACK else change.table)
+                refused.add(OF[change.table].name if change.table in OF else change.table)
     return tuple(sorted(refused))
 
 
-def unchanged_sets(changes: Iterable[Change]) -> frozenset[Set]:
-    """The sets that hold the very same contributions as before; one that no change speaks of was and is empty."""
-    return frozenset(linked_sets(True)) - {
+EVERY_TABLE = Scope(frozenset(PARTED))
+
+
+def unchanged_sets(changes: Iterable[Change], scope: Scope = EVERY_TABLE) -> frozenset[Set]:
+    """The sets that hold the very same contributions as before; one that no change speaks of was and is empty.
+
+    scope: with the facets of the revisions.
+    """
+    return frozenset((*linked_sets(scope), *(("band", band) for band in BANDS))) - {
         _set_of(change) for change in changes if change.users_added or change.users_removed
     }
 
 
 def _set_of(change: Change) -> Set:
-    if change.table == OF_PUSHBACK:
-        return ("asked", *change.cell)
-    return set_of(change.table, dict(zip(TABLES[change.table].keys, change.cell, strict=True)))
+    if change.table not in OF:
+        return set_of(change.table, dict(zip(TABLES[change.table].keys, change.cell, strict=True)))
+    table = OF[change.table]
+    if table is DRIFT:
+        keys = dict.fromkeys(table.keys, "")
+    elif table is FACETS:
+        keys = dict(zip(("facet", "affective_type"), change.cell, strict=True))
+    else:
+        keys = dict(zip(table.keys[:1], change.cell, strict=True))
+    whole = denominator_of(table.name, keys)
+    if whole is None:
+        raise ValueError("a table of means has no denominator")
+    return whole

@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.periods import Period, parse_period
-from dagster_project.domain.tables import PUSHBACK, TABLES, Table
+from dagster_project.domain.tables import (
+    ANY_NUMBER,
+    DRIFT,
+    FACET_TYPES,
+    FACETS,
+    LONG_CONVERSATIONS,
+    PUSHBACK,
+    TABLES,
+    USAGE_BANDS,
+    Role,
+    Table,
+)
 
 PublishedRow = dict[str, object]
 
@@ -33,9 +44,56 @@ class Edition:
         return [row for row in self.rows.get(table, ()) if not row["suppressed"]]
 
 
-def are_detailed(editions: Iterable[Edition]) -> bool:
-    """Whether any cell of pushback is published, so that its kinds and positions need telling apart."""
-    return any(edition.published(PUSHBACK.name) for edition in editions)
+@dataclass(frozen=True, slots=True, order=True)
+class FacetShape:
+    """What the published rows say of a facet: what it describes, how many values a conversation has, its grid."""
+
+    facet: str
+    of_facet: str | None
+    values_told: str
+    values: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The tables and facets of which any cell is published, so that their cells need telling apart.
+
+    Where none is, each of them can be anything up to the set that it is measured against.
+    """
+
+    tables: frozenset[str]
+    facets: tuple[FacetShape, ...] = ()
+
+
+PARTED = (PUSHBACK.name, DRIFT.name, LONG_CONVERSATIONS.name, USAGE_BANDS.name)
+"""Tables that are told apart only where something of them is published."""
+
+
+def scope_of(editions: Iterable[Edition]) -> Scope:
+    """What of these editions has to be told apart."""
+    editions = list(editions)
+    tables = frozenset(name for name in PARTED if any(edition.published(name) for edition in editions))
+    shown = {str(row["facet"]) for edition in editions for row in edition.published(FACETS.name)}
+    rows: dict[str, list[Mapping[str, object]]] = {}
+    for edition in editions:
+        for row in edition.rows.get(FACETS.name, ()):
+            rows.setdefault(str(row["facet"]), []).append(row)
+    return Scope(tables, tuple(_shape(facet, rows[facet]) for facet in sorted(shown)))
+
+
+def _shape(facet: str, rows: Sequence[Mapping[str, object]]) -> FacetShape:
+    """Of two instruments that differ in it, the looser reading holds for both."""
+    told = {str(row["values_told"]) for row in rows}
+    base = {row["of_facet"] for row in rows}
+    types = {row["affective_type"] for row in rows}
+    return FacetShape(
+        facet,
+        str(next(iter(base))) if len(base) == 1 and base != {None} else None,
+        next(iter(told)) if len(told) == 1 else ANY_NUMBER,
+        tuple(sorted({str(row["value"]) for row in rows})),
+        tuple(of for of in FACET_TYPES if of in types),
+    )
 
 
 def editions_of(
@@ -57,8 +115,9 @@ def editions_of(
 
 
 def withheld_row(row: Mapping[str, object], table: Table) -> PublishedRow:
-    """A withheld cell: its keys and nothing else, the same whatever the reason."""
-    keys = {"period_key": row["period_key"], **{key: row[key] for key in table.keys}}
+    """A withheld cell: its keys and what they mean, nothing else, the same whatever the reason."""
+    kept = [column.name for column in table.columns if column.role in (Role.KEY, Role.ABOUT)]
+    keys = {"period_key": row["period_key"], **{key: row[key] for key in kept}}
     return {**keys, **{column.name: None for column in table.measures}, "suppressed": True}
 
 

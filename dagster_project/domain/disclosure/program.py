@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.domain.disclosure.editions import Edition, are_detailed, keys_of
+from dagster_project.domain.disclosure.editions import Edition, Scope, keys_of, scope_of
 from dagster_project.domain.disclosure.readings import (
     CONVERSATIONS,
     USERS,
@@ -29,16 +29,8 @@ from dagster_project.domain.disclosure.readings import (
     count_facts,
     share_facts,
 )
-from dagster_project.domain.disclosure.relations import (
-    Apart,
-    Covered,
-    Relation,
-    Set,
-    Within,
-    fixed_relations,
-    screening_atoms,
-    topic_relations,
-)
+from dagster_project.domain.disclosure.relations import fixed_relations, screening_atoms, topic_relations
+from dagster_project.domain.disclosure.sets import Apart, Covered, EachUser, Relation, Set, UsersApart, Within
 from dagster_project.domain.disclosure.solver import Array, Infeasible, Optimum, Solver, System, whole
 from dagster_project.domain.tables import TABLES, TOPICS
 
@@ -103,6 +95,11 @@ def consequences(relation: Relation, bound: int) -> Iterator[tuple[Sum, bool]]:
                 for a, b in (parts, parts[::-1]):
                     counted = ((CONVERSATIONS, b), 1), ((USERS, a), 1), ((USERS, b), 1 - bound), ((USERS, whole), -1)
                     yield counted, False
+        case UsersApart(whole, parts):
+            yield (((USERS, whole), 1), *(((USERS, part), -1) for part in parts)), True
+        case EachUser(of, least, most):
+            yield (((USERS, of), least), ((CONVERSATIONS, of), -1)), False
+            yield (((CONVERSATIONS, of), 1), ((USERS, of), -bound if most is None else -most)), False
 
 
 def _outside(part: Set, whole: Set) -> Sum:
@@ -137,9 +134,9 @@ class Rows:
 
 
 @lru_cache(maxsize=8)
-def _fixed(bound: int, detailed: bool) -> tuple[tuple[Sum, bool], ...]:
+def _fixed(bound: int, scope: Scope) -> tuple[tuple[Sum, bool], ...]:
     """All that holds in every period, whatever was published."""
-    out = [c for relation in fixed_relations(detailed) for c in consequences(relation, bound)]
+    out = [c for relation in fixed_relations(scope) for c in consequences(relation, bound)]
     for name, atoms in screening_atoms().items():
         out.append(((((CONVERSATIONS, name), -1.0), *(((ATOMS, (str(a),)), 1.0) for a in sorted(atoms))), True))
     sets = sorted({variable[1] for form, _ in out for variable, _ in form if variable[0] != ATOMS})
@@ -156,20 +153,18 @@ class Program:
     """All that was published of some editions, by number. Variables are exact counts, at least 0.
 
     links: sums that are at most 0, from relations between periods. Where they cannot all hold, the attacker sees that
-    the periods were counted from different data, and those that fail are dropped. detailed: whether kinds and positions
-    of pushback are told apart (`relations.fixed_relations`); by itself, where any is published. Raises Contradiction
-    where what is left cannot hold.
+    the periods were counted from different data, and those that fail are dropped. scope: which tables and
+    facets are told apart (`relations.fixed_relations`); by itself, those of which any cell is published. Raises
+    Contradiction where what is left cannot hold.
     """
 
-    def __init__(
-        self, editions: Mapping[int, Edition], links: Sequence[Form] = (), detailed: bool | None = None
-    ) -> None:
+    def __init__(self, editions: Mapping[int, Edition], links: Sequence[Form] = (), scope: Scope | None = None) -> None:
         self.columns: dict[tuple[int, Variable], int] = {}
         self._most, self._exact = Rows(self.columns), Rows(self.columns)
         self._lows: dict[int, tuple[float, Told | None]] = {}
         self._highs: dict[int, tuple[float, Told | None]] = {}
         self._by_row: dict[int, Told] = {}
-        self._detailed = are_detailed(editions.values()) if detailed is None else detailed
+        self._scope = scope_of(editions.values()) if scope is None else scope
         for number, edition in editions.items():
             self._add(number, edition)
         self.links = {self._most.add(form): form for form in links}
@@ -221,7 +216,7 @@ class Program:
         topics = edition.published(TOPICS.name)
         relations = topic_relations(topics)
         own = {part for relation in relations if isinstance(relation, Apart) for part in relation.parts}
-        holds = [*_fixed(bound, self._detailed), *(c for relation in relations for c in consequences(relation, bound))]
+        holds = [*_fixed(bound, self._scope), *(c for relation in relations for c in consequences(relation, bound))]
         holds += [c for name in sorted(own) for c in of_one(name, bound)]
         for form, exact in holds:
             (self._exact if exact else self._most).add(((number, v), value) for v, value in form)

@@ -13,22 +13,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
-from dagster_project.domain.disclosure.editions import Edition, are_detailed, keys_of
+from dagster_project.domain.disclosure.editions import Edition, Scope, keys_of, scope_of
 from dagster_project.domain.disclosure.program import ATOMS, Cell, Form
 from dagster_project.domain.disclosure.readings import CONVERSATIONS, USERS, Variable
 from dagster_project.domain.disclosure.relations import (
     NONE,
     NOT_LATE,
-    Apart,
-    Set,
-    Within,
     fixed_relations,
     screening_atoms,
     set_of,
     standing_for,
     topic_relations,
 )
+from dagster_project.domain.disclosure.relations_of_detail import HELPERS, table_of
 from dagster_project.domain.disclosure.rollups import inside, linked_sets
+from dagster_project.domain.disclosure.sets import Apart, Set, UsersApart, Within
 from dagster_project.domain.study import AFFECTIVE_TYPES
 from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
 
@@ -43,6 +42,10 @@ TABLE_OF: Mapping[str, str] = {
     "coded": AGREEMENT.name,
 }
 """The table to name where a set of this family is known too well."""
+
+
+def _table(name: Set) -> str:
+    return TABLE_OF.get(name[0]) or table_of(name[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +70,34 @@ def quantities_of_periods(block: Sequence[Edition], editions: Sequence[Edition])
     Where two periods have the same days it would be nothing else.
     """
     k = max(edition.rules.min_users for edition in block)
-    names = linked_sets(are_detailed(block))
+    names = linked_sets(scope_of(block))
     shown = [{set_of(name, row) for name in edition.rows for row in edition.published(name)} for edition in block]
     for p, q in inside(block):
         if block[p].period.days != block[q].period.days:
             for name in sorted(shown[p] & shown[q] & set(names)):
                 for unit in (CONVERSATIONS, USERS):
-                    yield Quantity(q, TABLE_OF[name[0]], (((q, (unit, name)), 1.0), ((p, (unit, name)), -1.0)), k)
+                    yield Quantity(q, _table(name), (((q, (unit, name)), 1.0), ((p, (unit, name)), -1.0)), k)
     for number in range(len(block), len(editions)):
         for name in names:
             for unit in (CONVERSATIONS, USERS):
-                yield Quantity(number, TABLE_OF[name[0]], (((number, (unit, name)), 1.0),), k)
+                yield Quantity(number, _table(name), (((number, (unit, name)), 1.0),), k)
 
 
-def quantities_of(number: int, edition: Edition, detailed: bool | None = None) -> list[Quantity]:
-    """All that must not be known too well of one edition. detailed: as the program that it is put to."""
-    detailed = are_detailed([edition]) if detailed is None else detailed
+def quantities_of(number: int, edition: Edition, scope: Scope | None = None) -> list[Quantity]:
+    """All that must not be known too well of one edition. scope: as the program that it is put to."""
+    scope = scope_of([edition]) if scope is None else scope
     k = edition.rules.min_users
-    out = list(_withheld(number, edition, detailed))
+    out = list(_withheld(number, edition, scope))
 
     def derivable(table: str, *form: tuple[Variable, float]) -> None:
         out.append(Quantity(number, table, tuple(((number, v), value) for v, value in form), k))
 
-    for part, whole in _nested_pairs(detailed):
+    for part, whole in _nested_pairs(scope):
         for unit in (CONVERSATIONS, USERS):
-            derivable(TABLE_OF[part[0]], ((unit, whole), 1.0), ((unit, part), -1.0))
-    for name in _unshown(detailed):
+            derivable(_table(part), ((unit, whole), 1.0), ((unit, part), -1.0))
+    for name in _unshown(scope):
         for unit in (CONVERSATIONS, USERS):
-            derivable(TABLE_OF[name[0]], ((unit, name), 1.0))
+            derivable(_table(name), ((unit, name), 1.0))
     sets = screening_atoms()
     for a, b in combinations(AFFECTIVE_TYPES, 2):
         both = sets["screened", a] & sets["screened", b]
@@ -109,25 +112,26 @@ def quantities_of(number: int, edition: Edition, detailed: bool | None = None) -
     return out
 
 
-def _withheld(number: int, edition: Edition, detailed: bool) -> Iterable[Quantity]:
+def _withheld(number: int, edition: Edition, scope: Scope) -> Iterable[Quantity]:
     shown = {set_of(name, row) for name in edition.rows for row in edition.published(name)}
     cells: dict[Set, set[Cell]] = {}
     for name, rows in edition.rows.items():
         for row in rows:
             if row["suppressed"] and set_of(name, row) not in shown:
                 cell = number, name, keys_of(TABLES[name], row)
-                cells.setdefault(standing_for(set_of(name, row), detailed), set()).add(cell)
+                if (standing := standing_for(set_of(name, row), scope)) is not None:
+                    cells.setdefault(standing, set()).add(cell)
     for counted, own in cells.items():
         for unit in (CONVERSATIONS, USERS):
             form: Form = (((number, (unit, counted)), 1.0),)
             yield Quantity(number, min(own)[1], form, edition.rules.min_users, frozenset(own))
 
 
-@lru_cache(maxsize=2)
-def _nested_pairs(detailed: bool) -> tuple[tuple[Set, Set], ...]:
+@lru_cache(maxsize=8)
+def _nested_pairs(scope: Scope) -> tuple[tuple[Set, Set], ...]:
     """Every (part, whole) that follows from the declared relations, of sets that are published or measured against."""
     above: dict[Set, set[Set]] = {}
-    for relation in fixed_relations(detailed):
+    for relation in fixed_relations(scope):
         match relation:
             case Within(part, whole):
                 above.setdefault(part, set()).add(whole)
@@ -142,15 +146,16 @@ def _nested_pairs(detailed: bool) -> tuple[tuple[Set, Set], ...]:
             reached |= further
             ahead += further
         pairs += [(part, whole) for whole in sorted(reached)]
-    unshown = set(_unshown(detailed))
+    unshown = set(_unshown(scope))
     return tuple((part, whole) for part, whole in pairs if part not in unshown and whole not in unshown)
 
 
-@lru_cache(maxsize=2)
-def _unshown(detailed: bool) -> tuple[Set, ...]:
+@lru_cache(maxsize=8)
+def _unshown(scope: Scope) -> tuple[Set, ...]:
     """Sets that no table shows and nothing is measured against, and that are no difference of two that are."""
-    names = {name for relation in fixed_relations(detailed) for name in _sets(relation)}
-    helpers = {name for name in names if name[0] in ("untold", "toneless") or name[-1] in (NONE, NOT_LATE)}
+    names = {name for relation in fixed_relations(scope) for name in _sets(relation)}
+    helpers = {name for name in names if name[0] in ("untold", "toneless", *HELPERS) or name[-1] in (NONE, NOT_LATE)}
+    helpers |= {("ends", "unknown")} & names
     return tuple(sorted(helpers | {("screened", s) for s in ("roleplay", "unseen", "untyped", "plain")}))
 
 
@@ -158,6 +163,6 @@ def _sets(relation: object) -> tuple[Set, ...]:
     match relation:
         case Within(part, whole):
             return part, whole
-        case Apart(whole, parts, _):
+        case Apart(whole, parts, _) | UsersApart(whole, parts):
             return whole, *parts
     return ()

@@ -19,9 +19,10 @@ from fractions import Fraction
 from functools import lru_cache
 from statistics import NormalDist
 
-from dagster_project.domain.disclosure.relations import Set, denominator_of, set_of
+from dagster_project.domain.disclosure.relations import denominator_of, set_of
 from dagster_project.domain.disclosure.rounding import grid_step, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
+from dagster_project.domain.disclosure.sets import Set
 from dagster_project.domain.estimation.wilson import CONFIDENCE
 from dagster_project.domain.tables import Role, Table
 
@@ -70,7 +71,8 @@ def count_facts(table: Table, row: Row, rules: Rules) -> Iterator[Fact]:
         yield Fact((((USERS, whole), 1.0),), least.users)
         if not table.is_total(row):
             # The users outside the cell met the threshold, each with a conversation there.
-            yield Fact((((CONVERSATIONS, whole), 1.0), ((CONVERSATIONS, own), -1.0)), rules.min_users)
+            units = (CONVERSATIONS, USERS) if table.is_of_people else (CONVERSATIONS,)
+            yield from (Fact((((unit, whole), 1.0), ((unit, own), -1.0)), rules.min_users) for unit in units)
 
 
 def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: int) -> Iterator[Fact]:
@@ -84,7 +86,12 @@ def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: 
     if share is None or whole is None or table.is_total(row):
         return
     least, told = rules.of(table), Decimal(repr(row[share.name]))
-    if "of_conversations" in row:
+    unit, fewest = (USERS, least.users) if table.is_of_people else (CONVERSATIONS, least.conversations)
+    if table.is_of_people:
+        # Each user is one trial.
+        conversations = users = _whole(row, "of_users")
+        bound = 1
+    elif "of_conversations" in row:
         conversations, users = _whole(row, "of_conversations"), _whole(row, "of_users")
     elif total is not None:
         conversations, users = _whole(total, "n_conversations"), _whole(total, "n_users")
@@ -100,12 +107,12 @@ def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: 
         Decimal(repr(row[ends[Role.LOW]])),
         Decimal(repr(row[ends[Role.HIGH]])),
         grid_step(conversations, least.base, rules.grid_steps),
-        behind_count(conversations, least.base, least.conversations),
+        behind_count(conversations, least.base, fewest),
         behind_count(users, least.base, least.users)[0],
         bound,
     )
-    yield Fact((((CONVERSATIONS, own), 1.0), ((CONVERSATIONS, whole), -first)), 0.0)
-    yield Fact((((CONVERSATIONS, own), 1.0), ((CONVERSATIONS, whole), -last)), None, 0.0)
+    yield Fact((((unit, own), 1.0), ((unit, whole), -first)), 0.0)
+    yield Fact((((unit, own), 1.0), ((unit, whole), -last)), None, 0.0)
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 Lives here: the set of conversations behind every published count, and which sets lie within, make up or exclude which.
 Everything that an attacker may conclude from one period's counts follows from these and from the bound on a user's
 conversations (`program.py` turns them into inequalities). Not here: what a published number says (`readings.py`), how
-periods are related (`rollups.py`).
+periods are related (`rollups.py`), the sets of drift, length, use and facets (`relations_of_detail.py`).
 
 Several labels a conversation: prevalence is described by its 67 atoms (the 63 subsets of six types, content creation,
 two ways of being unknown, and the rest), which makes every linear relation of the conversation counts follow. Users
@@ -16,56 +16,35 @@ tables with the GHQUAR cell suppression engine; SDC handbook (ESS), section 4.2.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
+from dagster_project.domain.disclosure.editions import Scope
+from dagster_project.domain.disclosure.relations_of_detail import detail_relations
+from dagster_project.domain.disclosure.sets import ALL, ANY, TYPES, Apart, Covered, Relation, Set, Within, typed
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TOPICS
+from dagster_project.domain.tables import (
+    AGREEMENT,
+    DRIFT,
+    FACETS,
+    FUNNEL,
+    LONG_CONVERSATIONS,
+    PREVALENCE,
+    PUSHBACK,
+    SENTIMENT,
+    TOPICS,
+    USAGE_BANDS,
+)
 
-Set = tuple[str, ...]
-"""The name of a set of counted conversations of one period."""
-
-ALL: Set = ("screened", "all")
 ROLEPLAY: Set = ("screened", "roleplay")
 """Has a counted roleplay type: what the funnel's last step leaves out."""
 CODED: Set = ("coded", "screen")
 """People labelled what it is: the same conversations for content creation and for every type."""
 CODED_PUSHBACK: Set = ("coded", "pushback")
-ANY = "any"
-TYPES = (ANY, *TALK_TYPES)
 COMPANIONSHIP_OR_ROLEPLAY = ("companionship", *ROLEPLAY_TYPES)
 KINDS = PUSHBACK.fixed["kind"]
 NONE, NOT_LATE = "none", "not_late"
 """Positions of no published cell: no such event, and the first two thirds together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """Every conversation of `part` is one of `whole`."""
-
-    part: Set
-    whole: Set
-
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """Every conversation of `whole` is in at least one of the parts, which may reach beyond it."""
-
-    whole: Set
-    parts: tuple[Set, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """The parts lie in `whole` and share no conversation. With `complete`, they make it up."""
-
-    whole: Set
-    parts: tuple[Set, ...]
-    complete: bool = True
-
-
-Relation = Within | Covered | Apart
 
 
 def set_of(table: str, row: Mapping[str, object]) -> Set:
@@ -83,6 +62,14 @@ def set_of(table: str, row: Mapping[str, object]) -> Set:
             return ("topic", str(row["affective_type"]), str(row["topic_id"]))
         case AGREEMENT.name:
             return CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
+        case DRIFT.name:
+            return ("drift", str(row["start_type"]), str(row["end_type"]))
+        case LONG_CONVERSATIONS.name:
+            return ("long", str(row["affective_type"]))
+        case USAGE_BANDS.name:
+            return ("band", str(row["band"]))
+        case FACETS.name:
+            return ("facet", str(row["affective_type"]), str(row["facet"]), str(row["value"]))
     raise KeyError(f"{table}: no relations are declared")
 
 
@@ -93,8 +80,14 @@ def denominator_of(table: str, row: Mapping[str, object]) -> Set | None:
             return ALL
         case PUSHBACK.name:
             return ("asked", str(row["affective_type"]))
-        case TOPICS.name:
+        case TOPICS.name | LONG_CONVERSATIONS.name:
             return ("analysed", str(row["affective_type"]))
+        case DRIFT.name:
+            return ("ends", "known")
+        case USAGE_BANDS.name:
+            return ("screened", "affective")
+        case FACETS.name:
+            return ("facet_of", str(row["affective_type"]), str(row["facet"]))
         case SENTIMENT.name | AGREEMENT.name:
             return None
     raise KeyError(f"{table}: no relations are declared")
@@ -132,13 +125,6 @@ def screening_atoms() -> Mapping[Set, frozenset[int]]:
     return sets
 
 
-def _typed(name: str, *rest: str) -> Iterator[Relation]:
-    """Each analysed conversation has at least one talk type, so a set of `any` is the union of those of the types."""
-    parts = tuple((name, kind, *rest) for kind in TALK_TYPES)
-    yield Covered((name, ANY, *rest), parts)
-    yield from (Within(part, (name, ANY, *rest)) for part in parts)
-
-
 def _screening() -> Iterator[Relation]:
     def screened(*names: str) -> tuple[Set, ...]:
         return tuple(("screened", name) for name in names)
@@ -154,23 +140,23 @@ def _screening() -> Iterator[Relation]:
     yield Covered(ROLEPLAY, screened(*ROLEPLAY_TYPES))
     for kind in TALK_TYPES:
         yield Covered(("screened", kind), (("analysed", kind), ROLEPLAY))
-    yield from _typed("analysed")
+    yield from typed("analysed")
 
 
 def _pushback(detailed: bool) -> Iterator[Relation]:
     for name in ("asked", "untold"):
-        yield from _typed(name)
+        yield from typed(name)
     if not detailed:
         for of in TYPES:
             yield Apart(("analysed", of), (("asked", of), ("untold", of)))
             yield Apart(("asked", of), (("pushback", of, ANY, ANY), ("pushback", of, ANY, NONE)))
-        yield from _typed("pushback", ANY, ANY)
-        yield from _typed("pushback", ANY, NONE)
+        yield from typed("pushback", ANY, ANY)
+        yield from typed("pushback", ANY, NONE)
         return
     positions = (ANY, NOT_LATE, "early", "middle", "late", NONE)
     for kind in KINDS:
         for position in positions:
-            yield from _typed("pushback", kind, position)
+            yield from typed("pushback", kind, position)
     for of in TYPES:
         # Where pushback could not be told, a conversation leaves the denominator.
         yield Apart(("analysed", of), (("asked", of), ("untold", of)))
@@ -189,7 +175,7 @@ def _pushback(detailed: bool) -> Iterator[Relation]:
 
 def _sentiment() -> Iterator[Relation]:
     for name in ("tone", "toneless"):
-        yield from _typed(name)
+        yield from typed(name)
     for of in TYPES:
         yield Apart(("analysed", of), (("tone", of), ("toneless", of)))
 
@@ -201,19 +187,35 @@ def _coded() -> Iterator[Relation]:
     yield Within(CODED_PUSHBACK, ("asked", ANY))
 
 
-@lru_cache(maxsize=2)
-def fixed_relations(detailed: bool = True) -> tuple[Relation, ...]:
+@lru_cache(maxsize=8)
+def fixed_relations(scope: Scope) -> tuple[Relation, ...]:
     """The relations between the sets of every period, topics apart.
 
-    Not detailed: where no cell of pushback is published, every one of them can be anything up to all pushback of its
-    type, and that set stands for them (`standing_for`).
+    Of a table that is not in the scope no cell is published: every one of them can be anything up to the set that it is
+    measured against. For pushback that set stands for them (`standing_for`); the others are left out.
     """
-    return (*_screening(), *_pushback(detailed), *_sentiment(), *_coded())
+    return (
+        *_screening(), *_pushback(PUSHBACK.name in scope.tables), *_sentiment(), *_coded(), *detail_relations(scope),
+    )  # fmt: skip
 
 
-def standing_for(name: Set, detailed: bool) -> Set:
-    """The set that has the same feasible interval in the relations at hand."""
-    return name if detailed or name[0] != "pushback" else ("pushback", name[1], ANY, ANY)
+def standing_for(name: Set, scope: Scope) -> Set | None:
+    """The set that has the same feasible interval in the relations at hand; None where it is not in the scope.
+
+    What is not there lies in a set whose own interval reaches to at least k, and can be nobody as well.
+    """
+    match name[0]:
+        case "pushback":
+            return name if PUSHBACK.name in scope.tables else ("pushback", name[1], ANY, ANY)
+        case "drift" | "ends":
+            return name if DRIFT.name in scope.tables else None
+        case "long":
+            return name if LONG_CONVERSATIONS.name in scope.tables else None
+        case "band":
+            return name if USAGE_BANDS.name in scope.tables else None
+        case "facet" | "facet_of":
+            return name if any(shape.facet == name[2] for shape in scope.facets) else None
+    return name
 
 
 def topic_relations(rows: Sequence[Mapping[str, object]]) -> list[Relation]:

@@ -24,12 +24,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from dagster_project.domain.disclosure.editions import Edition, are_detailed
+from dagster_project.domain.disclosure.editions import Edition, Scope, scope_of
 from dagster_project.domain.disclosure.program import Form
 from dagster_project.domain.disclosure.readings import CONVERSATIONS, USERS, Variable
-from dagster_project.domain.disclosure.relations import ALL, TYPES, Set, set_of, standing_for
+from dagster_project.domain.disclosure.relations import set_of, standing_for
+from dagster_project.domain.disclosure.relations_of_detail import growing_sets, shown_sets
+from dagster_project.domain.disclosure.sets import ALL, TYPES, Set
 from dagster_project.domain.periods import Period, PeriodKind
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.tables import FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT
 
 HEAVY: Variable = ("heavy", ALL)
 N_ALL: Variable = (CONVERSATIONS, ALL)
@@ -50,12 +52,13 @@ def stretches(editions: Sequence[Edition]) -> list[Edition]:
 
 def links(editions: Sequence[Edition]) -> Iterator[Form]:
     """Sums of (edition number, count) that are at most 0, between editions of which some are stretches."""
-    names = linked_sets(are_detailed(editions))
+    scope = scope_of(editions)
+    names, growing = linked_sets(scope), growing_sets(scope)
     for number, edition in enumerate(editions):
         heavy = (number, HEAVY), edition.max_conversations_per_user - 1.0
         yield heavy, ((number, U_ALL), 1.0), ((number, N_ALL), -1.0)
     for inner, outer in inside(editions):
-        yield from _nested(inner, outer, editions, names)
+        yield from _nested(inner, outer, editions, [*names, *growing])
     for number in range(len(editions)):
         for tiles in _tilings(number, editions):
             yield from _tiled(number, tiles, editions, names)
@@ -79,16 +82,17 @@ def inside(editions: Sequence[Edition]) -> list[tuple[int, int]]:
     ]
 
 
-@lru_cache(maxsize=2)
-def linked_sets(detailed: bool) -> tuple[Set, ...]:
-    """The sets that mean the same in every period, and are published or measured against; topics are made anew."""
+@lru_cache(maxsize=8)
+def linked_sets(scope: Scope) -> tuple[Set, ...]:
+    """The sets that mean the same in every period, and are published or measured against; topics are made anew, and a
+    user's band is of the period."""
     cells = {
-        standing_for(set_of(table.name, dict(zip(table.keys, keys, strict=True))), detailed)
-        for table in TABLES.values()
-        if not table.is_topic
+        standing_for(set_of(table.name, dict(zip(table.keys, keys, strict=True))), scope)
+        for table in (PREVALENCE, FUNNEL, PUSHBACK, SENTIMENT)
         for keys in table.grid()
     }
-    return tuple(sorted(cells | {("asked", of) for of in TYPES}))
+    known = {name for name in cells if name is not None}
+    return tuple(sorted(known | {("asked", of) for of in TYPES} | set(shown_sets(scope))))
 
 
 def _nested(inner: int, outer: int, editions: Sequence[Edition], names: Sequence[Set]) -> Iterator[Form]:

@@ -70,7 +70,8 @@ def _rows(table: Table, rows: Sequence[Row], reasons: Sequence[object], rules: R
 
 def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
     least = rules.of(table)
-    denominator = round_count(count(row, table.denominator, table), least.base, least.conversations)
+    counted, fewest = ("n_users", least.users) if table.is_of_people else ("n_conversations", least.conversations)
+    denominator = round_count(count(row, table.denominator, table), least.base, fewest)
     step = grid_step(denominator, least.base, rules.grid_steps)
     out: PublishedRow = {"period_key": row["period_key"]}
     centres: dict[str, Decimal] = {}
@@ -81,7 +82,7 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
             case Role.CONVERSATIONS | Role.USERS:
                 out[column.name] = _count(row, column, table, least)
             case Role.SHARE:
-                numerator = round_count(count(row, "n_conversations", table), least.base, least.conversations)
+                numerator = round_count(count(row, counted, table), least.base, fewest)
                 share = min(Decimal(numerator) / Decimal(denominator), Decimal(1))
                 centres[column.name] = to_grid(share, step)
                 out[column.name] = float(centres[column.name])

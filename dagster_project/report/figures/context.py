@@ -6,13 +6,23 @@ Not here: what a figure says (its own module), marks and axes (`charts.py`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dagster_project.codebook.loader import Codebook
 from dagster_project.report import charts, words
+from dagster_project.report.changes import with_changes
 from dagster_project.report.charts import Estimate, Shift, Step
 from dagster_project.report.figures.parts import Chart
 from dagster_project.report.selection import Published, Row, Shown, of_facet
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import dress
 from dagster_project.report.trends import Panel, trends
+
+NAMES = {
+    "prevalence": "the table of types",
+    "funnel": "the funnel",
+    "usage_bands": "the table of users",
+    "long_conversations": "the table of very long conversations",
+}
+"""Tables that share a figure, by what people call them."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +32,13 @@ class Context:
     published: Published
     period: Shown
     labels: Mapping[str, str]
+    codebook: Codebook
 
     def withheld(self, table: str) -> str:
         """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
         rows = self.rows(table)
         n = sum(1 for r in rows if r["suppressed"])
-        name = {"prevalence": "the table of types", "funnel": "the funnel"}.get(table, "the table below")
+        name = NAMES.get(table, "the table below")
         return "" if not rows else f"Withheld: {n if n else 'none'} of the {len(rows)} cells of {name}."
 
     def rows(self, table: str) -> list[Row]:
@@ -35,6 +46,15 @@ class Context:
 
     def label(self, category: str) -> str:
         return words.label(self.labels, category)
+
+    def facet(self, facet: str) -> str:
+        """The title of a facet; the id, spelt out, of one that the codebook has no more."""
+        return next((f.title for f in self.codebook if f.id == facet), words.label({}, facet))
+
+    def value(self, row: Row) -> str:
+        """The label of a facet's value: other facets may mean something else by the same id."""
+        categories = next((f.categories for f in self.codebook if f.id == row["facet"]), [])
+        return words.label({c.id: c.label for c in categories}, row["value"])
 
     def type(self, affective_type: str) -> str:
         return "All types" if affective_type == "any" else self.label(affective_type)
@@ -124,6 +144,7 @@ class Context:
                 panels.append(Panel(name, points, breaks))
         if not panels:
             return None
+        panels, compared = with_changes(panels)
         say = words.signed if around_zero else words.share
         description = "; ".join(f"{p.title}: " + ", ".join(say(e.value) for e in p.points) for p in panels)
         ends = words.short_day(periods[0].start), words.short_day(periods[-1].start)
@@ -136,6 +157,11 @@ class Context:
         )
         scale = "" if around_zero else " Each panel has its own scale, from 0."
         note = f"Band: {words.INTERVAL}. A gap is a withheld period; dates are first days.{scale}"
+        n_changed = sum(len(panel.changed) for panel in panels)
+        note += (
+            f" Rings: {n_changed or 'none'} of {compared} differences from the period before "
+            f"{'is' if n_changed == 1 else 'are'} told apart from chance (Benjamini–Hochberg, 5{words.THIN}%)."
+        )
         if breaks:
             note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
         return Chart(heading, drawings, note)

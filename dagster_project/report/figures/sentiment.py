@@ -9,6 +9,16 @@ from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.parts import Figure, counts, table
 from dagster_project.report.selection import Row
 
+LATER = "Change without the first message: second and third to the last three"
+LATER_ENDS = f"Its {words.INTERVAL}"
+READING = (
+    "A first message often tells a problem, or is why a conversation counts at all, so some change follows by itself. "
+    "The change without it leaves that out. Where it is near zero, no change is shown beyond an unlike first message; "
+    "where it is not, tone moved later on, whatever the reason.",
+    "How tone moves in other conversations is not measured here: a problem told over several messages would look the "
+    "same.",
+)
+
 
 def sentiment(ctx: Context) -> Figure | None:
     rows = ctx.rows("sentiment")
@@ -22,6 +32,11 @@ def sentiment(ctx: Context) -> Figure | None:
         for t in types
         for r in (by[t],)
     ]
+    later = [
+        Estimate(ctx.type(t), by[t]["later_change"], by[t]["later_low"], by[t]["later_high"], t == "any")
+        for t in types
+        if by[t].get("later_change") is not None
+    ]
     whole = by.get("any", {})
     return Figure(
         number=4,
@@ -34,6 +49,7 @@ def sentiment(ctx: Context) -> Figure | None:
         charts=(
             ctx.chart("shifts", "Mean tone at the start (ring) and at the end (dot)", charts.shifts, shifts),
             ctx.chart("changes", "Change from start to end", charts.changes, changed, signed=True),
+            *([ctx.chart("later", LATER, charts.changes, later, signed=True)] if later else []),
         ),
         panels=(),
         caption=(
@@ -43,6 +59,7 @@ def sentiment(ctx: Context) -> Figure | None:
             else "Denominator: conversations of each type in which all six messages could be told.",
             f"Line and brackets: {words.INTERVAL}, bootstrap over users, n = 1,000.",
             "Expressed tone is not a person’s state, and a change within a conversation is not an outcome.",
+            *(READING if later else ()),
             ctx.labelled("sentiment"),
             ctx.withheld("sentiment"),
         ),
@@ -50,7 +67,17 @@ def sentiment(ctx: Context) -> Figure | None:
             table(
                 "Tone at the start and at the end, by type",
                 ("Type",),
-                ("Conversations", "Users", "Start", "End", "Change", words.INTERVAL),
+                (
+                    "Conversations",
+                    "Users",
+                    "Start",
+                    "End",
+                    "Change",
+                    words.INTERVAL,
+                    "First",
+                    "Later change",
+                    LATER_ENDS,
+                ),
                 [((ctx.type(r["affective_type"]),), r, _tone_cells(r)) for r in rows],
             ),
         ),
@@ -68,7 +95,9 @@ def sentiment(ctx: Context) -> Figure | None:
 
 def _tone_cells(row: Row) -> tuple[str, ...]:
     tone = (words.signed(row[f"sentiment_{part}"]) for part in ("start", "end", "change"))
-    return (*counts(row), *tone, words.signed_interval(row["change_low"], row["change_high"]))
+    later = words.signed(row.get("tone_first")), words.signed(row.get("later_change"))
+    ends = words.signed_interval(row.get("later_low"), row.get("later_high"))
+    return (*counts(row), *tone, words.signed_interval(row["change_low"], row["change_high"]), *later, ends)
 
 
 def _tone_title(rows: Sequence[Row]) -> str:

@@ -20,7 +20,10 @@ by_user as (
         sum(analysed.weight) as weight,
         sum(analysed.weight * sentiment.sentiment_start) as start_sum,
         sum(analysed.weight * sentiment.sentiment_end) as end_sum,
-        sum(analysed.weight * sentiment.sentiment_change) as change_sum
+        sum(analysed.weight * sentiment.sentiment_change) as change_sum,
+        sum(analysed.weight * sentiment.tone_first) as first_sum,
+        sum(analysed.weight * sentiment.tone_next) as next_sum,
+        sum(analysed.weight * sentiment.later_change) as later_sum
     from analysed
     inner join sentiment using (day, conversation_key)
     group by analysed.period_key, analysed.affective_type, analysed.user_key
@@ -38,7 +41,11 @@ cells as (
         sum(start_sum) / sum(weight) as sentiment_start,
         sum(end_sum) / sum(weight) as sentiment_end,
         sum(change_sum) / sum(weight) as sentiment_change,
-        bootstrap_mean(list(change_sum), list(weight)) as change_interval
+        bootstrap_mean(list(change_sum), list(weight)) as change_interval,
+        sum(first_sum) / sum(weight) as tone_first,
+        sum(next_sum) / sum(weight) as tone_next,
+        sum(later_sum) / sum(weight) as later_change,
+        bootstrap_mean(list(later_sum), list(weight)) as later_interval
     from by_user
     group by period_key, affective_type
 ),
@@ -69,6 +76,11 @@ select
     round(sentiment_end, 12) as sentiment_end,
     round(sentiment_change, 12) as sentiment_change,
     change_interval.low as change_low,
-    change_interval.high as change_high
+    change_interval.high as change_high,
+    round(tone_first, 12) as tone_first,
+    round(tone_next, 12) as tone_next,
+    round(later_change, 12) as later_change,
+    later_interval.low as later_low,
+    later_interval.high as later_high
 from grid
 left join cells using (period_key, affective_type)

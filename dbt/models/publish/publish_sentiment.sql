@@ -23,5 +23,10 @@ select
     sentiment_end,
     sentiment_change,
     change_low,
-    change_high
+    change_high,
+    tone_first,
+    tone_next,
+    later_change,
+    later_low,
+    later_high
 from sentiment

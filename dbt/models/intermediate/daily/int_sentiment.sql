@@ -31,6 +31,7 @@ known_levels as (
         labels.day,
         labels.conversation_key,
         labels.number as level,
+        turns.turn = 0 as is_first,
         turns.turn < {{ edge }} as is_start,
         turns.turn >= turns.n_turns - {{ edge }} as is_end
     from detail_labels as labels
@@ -50,6 +51,8 @@ edges as (
         conversation_key,
         count(*) filter (where is_start) as n_start,
         count(*) filter (where is_end) as n_end,
+        sum(level) filter (where is_first) as tone_first,
+        sum(level) filter (where is_start and not is_first) / ({{ edge }} - 1) as tone_next,
         sum(level) filter (where is_start) / {{ edge }} as sentiment_start,
         sum(level) filter (where is_end) / {{ edge }} as sentiment_end
     from known_levels
@@ -64,6 +67,11 @@ select
     -- tone, -1 to 1
     sentiment_start,
     sentiment_end,
-    sentiment_end - sentiment_start as sentiment_change
+    sentiment_end - sentiment_start as sentiment_change,
+
+    -- the start in two parts: a level that a change is grouped or chosen by must not be part of the change
+    tone_first,
+    tone_next,
+    sentiment_end - tone_next as later_change
 from edges
 where n_start = {{ edge }} and n_end = {{ edge }}

@@ -24,6 +24,19 @@ coded as (
     select * from {{ ref("int_coded_conversations") }}
 ),
 
+conversations as (
+    select * from {{ ref("int_conversations") }}
+),
+
+facet_labels as (
+    select * from {{ ref("int_facet_labels") }}
+),
+
+facets as (
+    select * from {{ ref("stg_facets") }}
+    where published_in = 'facets'
+),
+
 -- Written apart from the marts: each cell by name, keys joined with a slash.
 prevalence as (
     select
@@ -103,7 +116,8 @@ tones as (
         'sentiment' as table_name,
         analysed.affective_type as cell,
         sentiment.sentiment_start,
-        sentiment.sentiment_end
+        sentiment.sentiment_end,
+        sentiment.tone_first
     from analysed
     inner join sentiment using (day, conversation_key)
 ),
@@ -117,6 +131,108 @@ judged as (
         'agreement' as table_name,
         if(category = 'pushback', 'pushback', 'affective_type') as cell
     from coded
+),
+
+long_conversations as (
+    select
+        analysed.period_key,
+        analysed.user_key,
+        analysed.conversation_key,
+        unnest([
+            'of_long_conversations',
+            if(conversations.n_human_messages >= {{ var("very_long_human_messages") }}, 'long_conversations', null)
+        ]) as table_name,
+        analysed.affective_type as cell
+    from analysed
+    inner join conversations using (day, conversation_key)
+),
+
+drift as (
+    select
+        analysed.period_key,
+        analysed.user_key,
+        analysed.conversation_key,
+        unnest(['of_drift', 'drift']) as table_name,
+        unnest(['', concat_ws('/', starts.value, ends.value)]) as cell
+    from analysed
+    inner join facet_labels as starts using (day, conversation_key)
+    inner join facet_labels as ends using (day, conversation_key)
+    where analysed.affective_type = 'any' and starts.facet = 'type_at_start' and ends.facet = 'type_at_end'
+),
+
+usage_bands as (
+    select
+        period_key,
+        user_key,
+        conversation_key,
+        'usage_bands' as table_name,
+        ['1', '2', '3_or_more'][least(3, count(*) over (partition by period_key, user_key))] as cell
+    from counted
+    where is_affective
+),
+
+-- Every counted conversation under `all`, every analysed one under `any` and its types.
+of_every_type as (
+    select
+        period_key,
+        user_key,
+        day,
+        conversation_key,
+        affective_type
+    from analysed
+    union all by name
+    select
+        period_key,
+        user_key,
+        day,
+        conversation_key,
+        'all' as affective_type
+    from counted
+),
+
+facet_cells as (
+    select distinct
+        of_every_type.period_key,
+        of_every_type.user_key,
+        of_every_type.conversation_key,
+        unnest([
+            'of_facets',
+            if(facet_labels.value = facets.value, 'facets', null)
+        ]) as table_name,
+        unnest([
+            concat_ws('/', facets.facet, of_every_type.affective_type),
+            concat_ws('/', facets.facet, facets.value, of_every_type.affective_type)
+        ]) as cell
+    from of_every_type
+    inner join facets using (affective_type)
+    inner join facet_labels
+        on
+            of_every_type.day = facet_labels.day
+            and of_every_type.conversation_key = facet_labels.conversation_key
+            and facets.facet = facet_labels.facet
+            and (
+                facets.value = facet_labels.value
+                or (facet_labels.value is null and facets.values_told = 'any_number')
+            )
+    where
+        facets.of_facet is null
+        or exists (
+            select 1
+            from pushback
+            where
+                facets.of_facet = 'pushback'
+                and pushback.day = of_every_type.day
+                and pushback.conversation_key = of_every_type.conversation_key
+        )
+        or exists (
+            select 1
+            from facet_labels as events
+            where
+                events.facet = facets.of_facet
+                and events.value is not null
+                and events.day = of_every_type.day
+                and events.conversation_key = of_every_type.conversation_key
+        )
 ),
 
 cells as (
@@ -135,6 +251,14 @@ cells as (
     select * from tones
     union all by name
     select * from judged
+    union all by name
+    select * from long_conversations
+    union all by name
+    select * from drift
+    union all by name
+    select * from usage_bands
+    union all by name
+    select * from facet_cells
 )
 
 select
@@ -147,6 +271,7 @@ select
 
     -- what a mean is made of, where the cell has one
     sentiment_start,
-    sentiment_end
+    sentiment_end,
+    tone_first
 from cells
-where cell is not null
+where cell is not null and table_name is not null

@@ -1,0 +1,65 @@
+"""Figure 7: facets without a figure of their own: what pushback is like, referral, and what a home asks besides."""
+
+from collections.abc import Sequence
+
+from dagster_project.report import charts, words
+from dagster_project.report.charts import Estimate
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import Chart, Figure, counts, table
+from dagster_project.report.selection import Row
+
+ADD_UP = {"one": "each conversation has one value", "one_or_more": "a conversation may have several values"}
+
+
+def facets(ctx: Context) -> Figure | None:
+    rows = ctx.rows("facets")
+    if not rows:
+        return None
+    names = list(dict.fromkeys(row["facet"] for row in rows))
+    drawn = [chart for name in names if (chart := _chart(ctx, name, [r for r in rows if r["facet"] == name]))]
+    return Figure(
+        number=7,
+        slug="facets",
+        title="More of what was asked",
+        lead="Further questions of the codebook, each of the conversations that it applies to and could be told of.",
+        charts=tuple(drawn),
+        panels=(),
+        caption=(
+            f"Dot: share. Line and brackets: {words.INTERVAL}.",
+            "These describe words of one conversation. They say nothing of a person’s health, and nothing of causes.",
+            ctx.labelled(*names),
+            ctx.withheld("facets"),
+        ),
+        tables=(
+            table(
+                "All facets by type",
+                ("Question", "Value", "Type"),
+                ("Conversations", "Users", "Of conversations", "Share", words.INTERVAL),
+                [((ctx.facet(r["facet"]), ctx.value(r), _type(ctx, r)), r, _cells(r)) for r in rows],
+                folded=True,
+            ),
+        ),
+        help_line=True,
+    )
+
+
+def _chart(ctx: Context, facet: str, rows: Sequence[Row]) -> Chart | None:
+    """Of the widest denominator: all conversations where the facet is asked of all, else the analysed ones."""
+    whole = "all" if any(row["affective_type"] == "all" for row in rows) else "any"
+    own = [row for row in rows if row["affective_type"] == whole]
+    known = [row for row in own if not row["suppressed"]]
+    if not known:
+        return None
+    estimates = [Estimate(ctx.value(r), r["share"], r["share_low"], r["share_high"]) for r in own]
+    of = f"of {words.about(known[0]['of_conversations'])} conversations of {words.about(known[0]['of_users'])} users"
+    told = ADD_UP.get(known[0]["values_told"], "any number of values may hold")
+    return ctx.chart(f"facet-{facet}", f"{ctx.facet(facet)}: {of}; {told}", charts.shares, estimates)
+
+
+def _type(ctx: Context, row: Row) -> str:
+    return "All conversations" if row["affective_type"] == "all" else ctx.type(row["affective_type"])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    share = words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"])
+    return *counts(row), words.count(row["of_conversations"]), *share

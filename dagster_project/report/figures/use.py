@@ -1,0 +1,74 @@
+"""Figure 5: how often people come back within a period, and how many conversations are very long."""
+
+from dagster_project.domain.study import TALK_TYPES
+from dagster_project.report import charts, words
+from dagster_project.report.charts import Estimate
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.selection import Row
+
+BAND_NAMES = {"1": "One", "2": "Two", "3_or_more": "Three or more"}
+
+
+def use(ctx: Context) -> Figure | None:
+    bands, lengths = ctx.rows("usage_bands"), ctx.rows("long_conversations")
+    if not bands and not lengths:
+        return None
+    by = {row["affective_type"]: row for row in lengths}
+    types = [t for t in ("any", *TALK_TYPES) if t in by]
+    long = [ctx.share(by[t], "share", label=ctx.type(t), strong=t == "any") for t in types]
+    users = [Estimate(_band(r), r["share_of_users"], r["share_low"], r["share_high"]) for r in bands]
+    whole = by.get("any", {})
+    of_users = next((r["of_users"] for r in bands if r["of_users"] is not None), None)
+    return Figure(
+        number=5,
+        slug="use",
+        title="How often people come, and how long they stay",
+        lead=(
+            "Affective conversations of a user among those that were counted in the period, and the share of analysed "
+            "conversations with 50 or more messages by the person."
+        ),
+        charts=(
+            ctx.chart("bands", "Share of users by counted affective conversations", charts.shares, users),
+            ctx.chart("long", "Share of conversations that are very long", charts.shares, long),
+        ),
+        panels=(),
+        caption=(
+            f"Denominators: {words.about(of_users)} users with an affective conversation; "
+            f"{words.about(whole.get('of_conversations'))} analysed conversations of "
+            f"{words.about(whole.get('of_users'))} users.",
+            "Of each user a limited number of conversations counts: who writes more may stand in a lower band.",
+            f"Dot: share. Line and brackets: {words.INTERVAL}.",
+            ctx.withheld("usage_bands"),
+            ctx.withheld("long_conversations"),
+        ),
+        tables=(
+            table(
+                "Users by counted affective conversations",
+                ("Conversations",),
+                ("Users", "Of users", "Share", words.INTERVAL),
+                [((_band(r),), r, _band_cells(r)) for r in bands],
+            ),
+            table(
+                "Very long conversations",
+                ("Type",),
+                ("Conversations", "Users", "Of conversations", "Share", words.INTERVAL),
+                [((ctx.type(r["affective_type"]),), r, _long_cells(r)) for r in lengths],
+            ),
+        ),
+    )
+
+
+def _band(row: Row) -> str:
+    band = str(row["band"])
+    return BAND_NAMES.get(band, band)
+
+
+def _band_cells(row: Row) -> tuple[str, ...]:
+    share = words.share(row["share_of_users"]), words.share_interval(row["share_low"], row["share_high"])
+    return words.count(row["n_users"]), words.count(row["of_users"]), *share
+
+
+def _long_cells(row: Row) -> tuple[str, ...]:
+    share = words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"])
+    return *counts(row), words.count(row["of_conversations"]), *share
