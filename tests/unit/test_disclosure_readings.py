@@ -112,6 +112,7 @@ def exact_counts(chosen: list) -> dict:
         "pushback": lambda keys: ("pushback", *keys),
         "sentiment": lambda keys: ("tone", *keys),
         "topics": lambda keys: ("topic", *keys),
+        "agreement": lambda keys: ("coded", "pushback" if keys == ("pushback",) else "screen"),
     }
     members: dict = defaultdict(list)
     for talk in chosen:

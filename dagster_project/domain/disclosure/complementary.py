@@ -25,7 +25,14 @@ from dagster_project.domain.disclosure.editions import Edition, blocks, keys_of,
 from dagster_project.domain.disclosure.program import Cell, Contradiction, Program
 from dagster_project.domain.tables import PUSHBACK, TABLES
 
-WORTH: Mapping[str, float] = {"prevalence": 20, "sentiment": 10, "topics": 10, "funnel": 8, "pushback": 4}
+WORTH: Mapping[str, float] = {
+    "prevalence": 20,
+    "sentiment": 10,
+    "topics": 10,
+    "funnel": 8,
+    "pushback": 4,
+    "agreement": 2,
+}
 """What a table's cells are worth to a reader; a cell of pushback that is of `any`, more."""
 ANY_WORTH: Mapping[str, float] = {"affective_type": 2, "kind": 3, "position": 2}
 HEADLINE = ("prevalence", ("affective",)), 3.0
@@ -173,7 +180,7 @@ def _costs(block: Sequence[Edition], others: Sequence[Edition]) -> Iterable[tupl
             for row in edition.published(name):
                 if table.is_total(row):
                     continue
-                users = row["n_users"]
+                users = row.get("n_users")
                 worth = WORTH[name] * (1 + DOUBLING * math.log2(max(users, 1) if isinstance(users, int) else 1))
                 for key, factor in ANY_WORTH.items():
                     worth *= factor if table is PUSHBACK and row[key] == "any" else 1
