@@ -55,6 +55,18 @@ TABLES = {
         "change_low",
         "change_high",
     ],
+    "agreement": [
+        "facet",
+        "labeller",
+        "n_labelled",
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "kappa",
+        "kappa_low",
+        "kappa_high",
+    ],
 }
 
 

@@ -313,9 +313,9 @@ Tombstones(workspace.home).add(request_of(workspace, [sys.argv[3]], [sys.argv[4]
 print("noted", flush=True)
 carry_out_pending(workspace, 5.0, step)
 """
-N_STEPS = 15
-"""Noted; three days forgotten; warehouse; topics; three days of the lake, three of landing; index, quarantine, settled."""
-TRIED = range(N_STEPS) if os.environ.get("CONFIDE_AUDIT") else (0, 3, 5, 8, 11)
+N_STEPS = 16
+"""Noted; three days forgotten; warehouse; topics; coding; three days of the lake, three of landing; index, quarantine, settled."""
+TRIED = range(N_STEPS) if os.environ.get("CONFIDE_AUDIT") else (0, 3, 6, 8, 12)
 
 
 KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 3

@@ -236,6 +236,29 @@ def tables_of(
     return {name: pl.DataFrame(found, infer_schema_length=None) for name, found in rows.items()}
 
 
+def with_human_labels(tables: dict[str, pl.DataFrame], corrected: bool = True) -> dict[str, pl.DataFrame]:
+    """The same where people labelled some of the conversations. corrected: enough of them."""
+    common = tables["prevalence"].row(0, named=True)
+    keys = {k: common[k] for k in ("period_kind", "period_start", "period_end", "revision")}
+    measures = {
+        "labeller": "local-1-3f9a2c", "n_labelled": 400, "accuracy": 0.94, "precision": 0.82, "recall": 0.91,
+        "f1": 0.86, "kappa": 0.81, "kappa_low": 0.72, "kappa_high": 0.88,
+    }  # fmt: skip
+    few = dict.fromkeys(("precision", "recall", "f1", "kappa", "kappa_low", "kappa_high"))
+    facets = {"content_creation": measures, "affective_type": measures, "affective_type.companionship": measures | few}
+    agreement = [{**keys, "facet": f, **of, "suppressed": False} for f, of in facets.items()]
+    agreement.append({**keys, "facet": "pushback", **dict.fromkeys(measures), "suppressed": True})
+    ends = {"corrected_share": 0.8, "corrected_low": 0.7, "corrected_high": 0.9}
+    affective = (pl.col("category") == "affective") & corrected
+    return tables | {
+        "prevalence": tables["prevalence"].with_columns(
+            pl.when(affective).then(pl.col("share") * factor).otherwise(None).alias(name)
+            for name, factor in ends.items()
+        ),
+        "agreement": pl.DataFrame(agreement, infer_schema_length=None),
+    }
+
+
 def window_tables(n: int = 48_000) -> dict[str, pl.DataFrame]:
     """One study window of eight weeks."""
     return tables_of([WINDOW], n)

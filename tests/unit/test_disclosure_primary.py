@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from dagster_project.domain.disclosure.candidates import CandidateError
 from dagster_project.domain.disclosure.primary import Reason, primary, reason_to_withhold
 from dagster_project.domain.disclosure.suppression import PublishedRow, publishable, suppress
-from dagster_project.domain.tables import FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS, Table
+from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS, Table
 from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK, Cell, Sizes, candidate_rows, counts, plain, rated, spread, tone
-from tests.support.populations import Habits, random_talks
+from tests.support.populations import UNCODED, Habits, judged, random_talks
 from tests.support.populations import candidate_rows as population_rows
 
 RULES = Policy.resolve().rules
@@ -39,6 +39,7 @@ KEYS: dict[str, dict[str, Any]] = {
         "of_facet": None,
         "values_told": "any_number",
     },
+    "agreement": {"facet": "affective_type", "labeller": "local-test"},
 }
 
 
@@ -75,9 +76,32 @@ def wild_sizes(seed: int) -> Sizes:
             for name in ("change", "later")
             for side, value in zip(("low", "high"), ends, strict=True)
         }
-        return {**cell, **means, **both}
+        if table is AGREEMENT:
+            return counts(numerator) | judged(sum(numerator), len(numerator))
+        return {**cell, **means, **both, **wild_coding(draw)}
 
     return sizes
+
+
+def wild_coding(draw: random.Random) -> Cell:
+    """People's labels of a cell: none, or of any size on either side."""
+    if draw.random() < 0.3:
+        return UNCODED
+    found: Cell = {}
+    for side in ("yes", "no"):
+        low, value, high = sorted(draw.random() for _ in range(3))
+        found |= {f"true_of_{side}": value, f"true_of_{side}_low": low, f"true_of_{side}_high": high}
+        users = draw.choice([0, 9, 10, 60])
+        found |= {f"coded_{side}_users": users, f"coded_{side}_conversations": users + draw.choice([0, 4, 5, 30])}
+    return found
+
+
+def sized(table: Table, users: int, conversations: int) -> Cell:
+    """A cell that only its size can withhold."""
+    if table is SENTIMENT:
+        return tone(users, conversations)
+    cell = rated(users, conversations)
+    return cell | judged(conversations, users) if table is AGREEMENT else cell
 
 
 def reason(table: Table, cell: Cell, **keys: str) -> Reason | None:
@@ -89,16 +113,14 @@ def reason(table: Table, cell: Cell, **keys: str) -> Reason | None:
 def test_users_at_the_threshold(table: Table, more: int) -> None:
     """Prevents groups below k from being published, and groups of exactly k from being lost."""
     k = 25 if table.is_topic else 10
-    cell = tone(k + more, 80) if table is SENTIMENT else rated(k + more, 80)
-    assert reason(table, cell) == (Reason.FEW_USERS if more < 0 else None)
+    assert reason(table, sized(table, k + more, 80)) == (Reason.FEW_USERS if more < 0 else None)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("more", [-1, 0, 1])
 def test_conversations_at_the_threshold(table: Table, more: int) -> None:
     n, users = (50, 25) if table.is_topic else (15, 12)
-    cell = tone(users, n + more) if table is SENTIMENT else rated(users, n + more)
-    assert reason(table, cell) == (Reason.FEW_CONVERSATIONS if more < 0 else None)
+    assert reason(table, sized(table, users, n + more)) == (Reason.FEW_CONVERSATIONS if more < 0 else None)
 
 
 @pytest.mark.parametrize("table", [PREVALENCE, FUNNEL, PUSHBACK, TOPICS], ids=lambda t: t.name)
@@ -181,7 +203,9 @@ def test_shares_come_from_rounded_counts() -> None:
     """Prevents an exact share beside rounded counts: 43 of 3,000 is told as 45 of 3,000, not as 0.014."""
 
     def sizes(table: Table, keys: tuple[str, ...]) -> Cell:
-        return rated(43, 43, 1160, 2957) if keys == ("content_creation",) else plain(table, keys)
+        return (
+            rated(43, 43, 1160, 2957) if keys == ("content_creation",) and table is PREVALENCE else plain(table, keys)
+        )
 
     exact = candidate_rows(WEEK, sizes=sizes)
     row = next(row for row in suppress(exact, RULES)["prevalence"] if row["category"] == "content_creation")
@@ -236,7 +260,7 @@ def test_no_published_cell_breaks_a_rule(seed: int) -> None:
             assert 4 * cell["top_user_conversations"] <= cell["n_conversations"]
             assert 2 * cell["top_two_conversations"] <= cell["n_conversations"]
             assert users >= 250 or name == "prevalence"
-            if name != "sentiment" and "all" not in (row.get("category"), row.get("step")):
+            if table.is_rate and "all" not in (row.get("category"), row.get("step")):
                 assert cell["rest_users"] >= 10
                 assert cell["of_users"] >= k
             for column in ("n_users", "n_conversations", "of_users", "of_conversations"):
@@ -250,6 +274,12 @@ def test_no_published_cell_breaks_a_rule(seed: int) -> None:
                 if share in row:
                     assert 0 <= row[share] <= 1
                     assert row.get(f"{share}_low", 0) <= row[share] <= row.get(f"{share}_high", 1)
+            if row.get("corrected_share") is not None:
+                for side in ("yes", "no"):
+                    assert cell[f"coded_{side}_users"] >= k and cell[f"coded_{side}_conversations"] >= n
+                assert 0 <= row["corrected_low"] <= row["corrected_share"] <= row["corrected_high"] <= 1
+            if name == "agreement" and row["precision"] is not None:
+                assert cell["predicted_users"] >= k and cell["predicted_conversations"] >= n
             if name == "sentiment":
                 assert abs(row["sentiment_start"]) < 1
                 assert abs(row["sentiment_end"]) < 1
@@ -274,6 +304,65 @@ def test_a_stricter_policy_never_publishes_more(seed: int, users: int, conversat
     for name in TABLES:
         for before, after in zip(loose[name], strict[name], strict=True):
             assert after is not None or before is None
+
+
+CODED = {
+    **{f"coded_{side}_{unit}": 60 for side in ("yes", "no") for unit in ("users", "conversations")},
+    "true_of_yes": 0.75, "true_of_yes_low": 0.63, "true_of_yes_high": 0.84,
+    "true_of_no": 0.004, "true_of_no_low": 0.001, "true_of_no_high": 0.02,
+}  # fmt: skip
+
+
+def corrected(cell: Cell) -> tuple[Any, ...]:
+    (row,) = publishable(
+        {"prevalence": [{"period_key": WEEK.key, "category": "affective", **cell}]}, {"prevalence": [None]}, RULES
+    )["prevalence"]
+    return tuple(row[f"corrected_{end}"] for end in ("share", "low", "high"))
+
+
+def test_a_corrected_share_is_made_of_published_numbers_and_tells_no_count() -> None:
+    """The bad day: behind equal published shares stand 58 and 62 conversations, and the corrected ones tell which."""
+    cells = [rated(40, n, 300, 600 - n) | {"share_low": 0.08, "share_high": 0.13} | CODED for n in (58, 59, 60, 61, 62)]
+    assert len({corrected(cell) for cell in cells}) == 1
+    (value, low, high) = corrected(cells[0])
+    assert low < value < high and value < 0.1
+
+
+@pytest.mark.parametrize("side", ["yes", "no"])
+@pytest.mark.parametrize(("users", "conversations"), [(9, 60), (10, 14), (10, 15)])
+def test_a_correction_by_few_people_s_conversations_is_withheld(side: str, users: int, conversations: int) -> None:
+    """What nine people's conversations were found to be must not show in a published share."""
+    few = {f"coded_{side}_users": users, f"coded_{side}_conversations": conversations}
+    shown = corrected(rated(40, 60) | CODED | few)
+    assert (None not in shown) == (users >= 10 and conversations >= 15)
+    assert shown == (None, None, None) or None not in shown
+
+
+def test_no_corrected_share_stands_without_the_raw_one() -> None:
+    """A withheld cell is withheld whole: its corrected share would say what was not to be said."""
+    rows = candidate_rows(WEEK)
+    for row in rows["prevalence"]:
+        row |= CODED
+        if row["category"] == "coaching":
+            row |= rated(9, 80)
+    for row in suppress(rows, RULES)["prevalence"]:
+        assert row["corrected_share"] is None or row["share"] is not None
+        if row["category"] == "coaching":
+            assert row["suppressed"] and row["corrected_share"] is None
+
+
+@pytest.mark.parametrize(
+    ("group", "lost"),
+    [("predicted", ["precision"]), ("true", ["recall"]), ("either", ["f1", "kappa", "kappa_low", "kappa_high"])],
+)
+def test_a_measure_of_few_people_is_withheld_by_itself(group: str, lost: list[str]) -> None:
+    """A precision over nine people tells of nine people; accuracy over all of them may stay."""
+    cell = counts(spread(80, 90)) | judged(90, 80) | {f"{group}_users": 9}
+    (row,) = publishable(
+        {"agreement": [{"period_key": WEEK.key, "facet": "affective_type", **cell}]}, {"agreement": [None]}, RULES
+    )["agreement"]
+    assert [name for name, value in row.items() if value is None] == lost
+    assert row["n_labelled"] == 90 and row["labeller"] == "local-test"
 
 
 def test_withheld_cells_look_alike_whatever_the_reason() -> None:

@@ -117,6 +117,7 @@ def exact_counts(chosen: list) -> dict:
         "drift": lambda keys: ("drift", *keys),
         "long_conversations": lambda keys: ("long", *keys),
         "facets": lambda keys: ("facet", keys[2], *keys[:2]),
+        "agreement": lambda keys: ("coded", "pushback" if keys == ("pushback",) else "screen"),
     }
     members: dict = defaultdict(list)
     affective = Counter(talk.user for talk in chosen if talk.affective)

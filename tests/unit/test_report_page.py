@@ -12,7 +12,14 @@ import polars as pl
 import pytest
 
 from dagster_project.report.page import render
-from tests.support.published_tables import manifest_of, tables_of, weekly_tables, weeks, window_tables
+from tests.support.published_tables import (
+    manifest_of,
+    tables_of,
+    weekly_tables,
+    weeks,
+    window_tables,
+    with_human_labels,
+)
 
 SYNTHETIC = "Synthetic conversations, made by a program."
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -318,3 +325,27 @@ def test_a_figure_that_touches_self_harm_has_the_help_line_beside_it(tables: dic
 def test_the_bound_of_the_policy_is_told(page: str) -> None:
     """A reader has to know that shares describe a bounded number of conversations of each user."""
     assert "At most 5 conversations of a user" in page
+
+
+def test_agreement_and_the_corrected_share_stand_beside_the_figure(tables: dict[str, pl.DataFrame]) -> None:
+    """A reader must not have to look for the error of the instrument on another page."""
+    coded = with_human_labels(tables)
+    page = Parsed(render(coded, manifest_of(tables)))
+    figure = " ".join(page.section_text["prevalence"].split())
+    assert "Agreement with people: kappa +0.81" in figure and "about 400 conversations" in figure
+    assert "Corrected for the labeller's error, 9.4 % affective are 7.5 % (6.6–8.5 %)" in figure
+    assert "too few conversations to tell how far" in " ".join(page.section_text["pushback"].split())
+    trust = " ".join(page.section_text["trust"].split())
+    assert "stands beside the raw one" in trust and "not corrected for its errors" not in trust
+    companionship = [r for r in page.rows if r[:1] == ["Companionship"]]
+    assert ["Companionship", "400", "94\u202f%", *["–"] * 5] in companionship
+    assert any(len(r) == 7 and r[-2:] == ["–", "–"] for r in companionship), "no correction is no withheld number"
+
+
+def test_without_enough_labels_the_page_says_that_nothing_is_corrected(tables: dict[str, pl.DataFrame]) -> None:
+    """Raw shares must not pass for corrected ones, and silence would let them."""
+    plain = render(tables, manifest_of(tables))
+    assert "No human labels cover this period" in plain and "Corrected" not in plain
+    few = render(with_human_labels(tables, corrected=False), manifest_of(tables))
+    assert "People labelled too few conversations to correct a share by" in few
+    assert "they are not corrected for its errors: people labelled too few" in " ".join(few.split())

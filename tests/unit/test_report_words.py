@@ -6,7 +6,7 @@ import pytest
 
 from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.domain.study import AFFECTIVE_TYPES
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.tables import AGREEMENT, TABLES
 from dagster_project.report import words
 
 
@@ -56,7 +56,13 @@ def test_an_interval_with_a_withheld_end_is_withheld() -> None:
 def test_every_published_category_has_words() -> None:
     """A bare id such as psychotherapy_counseling on the page is for nobody."""
     labels = words.labels_of(shipped_codebook())
-    fixed = {value for table in TABLES.values() for values in table.fixed.values() for value in values}
+    fixed = {
+        value
+        for table in TABLES.values()
+        for values in table.fixed.values()
+        for value in values
+        if table is not AGREEMENT
+    }
     assert fixed >= set(AFFECTIVE_TYPES)
     assert fixed <= set(labels)
 

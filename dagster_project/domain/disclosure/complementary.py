@@ -35,6 +35,7 @@ WORTH: Mapping[str, float] = {
     "pushback": 4,
     "facets": 3,
     "drift": 2,
+    "agreement": 2,
 }
 """What a table's cells are worth to a reader; a cell of pushback that is of `any`, more."""
 ANY_WORTH: Mapping[str, float] = {"affective_type": 2, "kind": 3, "position": 2}
@@ -183,7 +184,7 @@ def _costs(block: Sequence[Edition], others: Sequence[Edition]) -> Iterable[tupl
             for row in edition.published(name):
                 if table.is_total(row):
                     continue
-                users = row["n_users"]
+                users = row.get("n_users")
                 worth = WORTH[name] * (1 + DOUBLING * math.log2(max(users, 1) if isinstance(users, int) else 1))
                 for key, factor in ANY_WORTH.items():
                     worth *= factor if table is PUSHBACK and row[key] == "any" else 1

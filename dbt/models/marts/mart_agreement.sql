@@ -98,13 +98,13 @@ select
     either_users,
 
     -- estimates
-    measures.accuracy as accuracy,
-    measures.precision as precision,
-    measures.recall as recall,
-    measures.f1 as f1,
-    measures.kappa as kappa,
-    measures.kappa_low as kappa_low,
-    measures.kappa_high as kappa_high
+    measures.accuracy,
+    measures.precision,
+    measures.recall,
+    measures.f1,
+    measures.kappa,
+    measures.kappa_low,
+    measures.kappa_high
 from cells
 inner join periods using (period_key)
 inner join labellers using (period_key)
