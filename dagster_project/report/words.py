@@ -30,6 +30,9 @@ STRUCTURAL = {
     "early": "First third",
     "middle": "Middle third",
     "late": "Last third",
+    "1": "One",
+    "2": "Two",
+    "3_or_more": "Three or more",
 }
 
 
