@@ -14,6 +14,7 @@ import dagster as dg
 from dagster_project.assets.context import ConfideHome, Progress, Told
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
+from dagster_project.checks.shift import shift_result, shift_spec
 from dagster_project.classifiers.interface import Account
 from dagster_project.codebook.schema import AnswerType
 from dagster_project.days import instrument
@@ -63,6 +64,8 @@ def label_stage(
             totals.update(counts)
     yield from contracts.results()
     contracts.raise_if_broken()
+    if stage == "screen":
+        yield shift_result(lake, key, days[-1])
     account = answers.account()
     yield dg.MaterializeResult(
         key,
@@ -101,7 +104,7 @@ def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefini
                 description="Content creation and affective types of every conversation.",
             )
         ],
-        check_specs=contract_specs(SCREEN),
+        check_specs=[*contract_specs(SCREEN), shift_spec(SCREEN)],
         name="screen_days",
         **shared,
     )

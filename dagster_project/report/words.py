@@ -32,6 +32,9 @@ STRUCTURAL = {
     "early": "First third",
     "middle": "Middle third",
     "late": "Last third",
+    "1": "One",
+    "2": "Two",
+    "3_or_more": "Three or more",
 }
 
 

@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -23,9 +24,9 @@ from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import publishable, suppress
 from dagster_project.domain.periods import parse_period
 from dagster_project.domain.study import AFFECTIVE_TYPES
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.tables import BANDS, TABLES
 from dagster_project.policy.loader import Policy
-from tests.support.attack_oracle import Oracle, Shown
+from tests.support.attack_oracle import BandOracle, Oracle, Shown
 from tests.support.candidates import WEEK
 from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, random_talks
 from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
@@ -37,6 +38,7 @@ HUNDREDS = range(100 if LONG else 1)
 TABLES_OF_PUSHBACK = 500 if LONG else 1
 TREES = 100 if LONG else 8
 RULES = Policy.resolve().rules
+TABLES_OF_DETAIL = 200 if LONG else 1
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -182,6 +184,50 @@ def test_the_oracle_sees_what_parents_would_tell() -> None:
         exact, rules, bound = tree_of(seed)
         found += bool(topics_attacked(publishable(exact, primary(exact, rules), rules), rules, bound))
     assert found >= 3
+
+
+@given(st.integers(0, 10**9))
+@settings(max_examples=TABLES_OF_DETAIL, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_count_of_drift_facets_or_bands_is_under_protected(seed: int) -> None:
+    """Prevents a rare value of a facet, a rare way of drifting or the heaviest users from being had from the others."""
+    draw = random.Random(seed)
+    bound = draw.choice([1, 3])
+    habits = Habits(
+        draw.randint(260, 700), 3.0, types=(0.3, 0.2, 0.1, 0.1, 0.02, 0.02), pushback=0.4, topics=0, heavy=0.0,
+        ends=0.9, facets=0.9,
+    )  # fmt: skip
+    talks = random_talks(seed, habits, WEEK.start, 7)
+    rows = suppress(candidate_rows(talks, [WEEK], bound), RULES, (), bound, is_census=False)
+    groups: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
+    for row in rows["facets"]:
+        groups.setdefault((row["facet"], row["affective_type"]), {})[row["value"]] = row
+    groups["drift",] = {f"{row['start_type']} {row['end_type']}": row for row in rows["drift"]}
+    checked = 0
+    for name, own in groups.items():
+        told = "one" if name == ("drift",) else next(iter(own.values()))["values_told"]
+        sizes = {"one": (1, 1), "one_or_more": (1, len(own)), "any_number": (0, len(own))}[told]
+        outcomes = [frozenset({"of", *some}) for n in range(sizes[0], sizes[1] + 1) for some in combinations(own, n)]
+        visible = {value: row for value, row in own.items() if not row["suppressed"]}
+        if not visible or (bound > 1 and len(outcomes) > 8):
+            continue
+        shown = {value: Shown(row["n_conversations"], row["n_users"], "of") for value, row in visible.items()}
+        row = next(iter(visible.values()))
+        shown["of"] = Shown(row["of_conversations"], row["of_users"])
+        oracle = Oracle(outcomes, bound, shown, 10, 15, 5)
+        assert oracle.under_protected(set(own) - set(visible), 10) == [], name
+        assert oracle.revealed([(value, "of") for value in visible], 10) == [], name
+        checked += 1
+    bands = {row["band"]: row for row in rows["usage_bands"]}
+    whole = next(row for row in rows["prevalence"] if row["category"] == "affective")
+    visible = {band: row for band, row in bands.items() if not row["suppressed"]}
+    if visible and not whole["suppressed"]:
+        shown = {band: Shown(0, row["n_users"]) for band, row in visible.items()}
+        shown["affective"] = Shown(whole["n_conversations"], whole["n_users"])
+        oracle = BandOracle(BANDS, bound, shown, 10, 15, 5)
+        assert oracle.under_protected(set(bands) - set(visible), 10) == []
+        assert oracle.revealed([(band, "affective") for band in visible], 10) == []
+        checked += 1
+    assume(checked)
 
 
 def world(users: int, seed: int = 1, days: int = 7, **more: Any) -> list[Talk]:

@@ -137,6 +137,45 @@ class WideOracle(Oracle):
         return np.array([False] * len(self._outcomes) + [name in u for u in self._unions], dtype=float)
 
 
+class BandOracle(Oracle):
+    """The same attack on bands of use: kinds of users are how many affective conversations they have.
+
+    bands: by name, the fewest and the most. shown: the affective conversations under `affective`, of bands users alone.
+    """
+
+    def __init__(
+        self,
+        bands: Mapping[str, tuple[int, int | None]],
+        bound: int,
+        shown: Mapping[str, Shown],
+        k: int,
+        least: int,
+        base: int,
+    ) -> None:
+        self._bands = {**bands, "affective": (1, None)}
+        self._kinds = [[frozenset({str(n)})] for n in range(1, bound + 1)]
+        self._counts = (self.conversations, self.users)
+        self._rows, self._lows, self._highs = [], [], []
+        for name, cell in shown.items():
+            self._between(self.users(name), exact(cell.users, base, k))
+            if name == "affective":
+                self._between(self.conversations(name), exact(cell.conversations, base, least))
+            else:
+                self._between(self.conversations(name), (least, 10**6))
+                self._between(self.users("affective") - self.users(name), (k, 10**6))
+
+    def conversations(self, name: str) -> np.ndarray:
+        """What a user of each kind adds to a band's conversations."""
+        return self.users(name) * np.arange(1, len(self._kinds) + 1)
+
+    def users(self, name: str) -> np.ndarray:
+        """Whether a user of each kind is in a band."""
+        least, most = self._bands[name]
+        return np.array(
+            [n >= least and (most is None or n <= most) for n in range(1, len(self._kinds) + 1)], dtype=float
+        )
+
+
 def exact(published: int, base: int, least: int) -> tuple[int, int]:
     """The counts that are published so, by trying them."""
     fits = [

@@ -7,8 +7,6 @@ from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.parts import Figure, counts, table
 from dagster_project.report.selection import Row
 
-BAND_NAMES = {"1": "One", "2": "Two", "3_or_more": "Three or more"}
-
 
 def use(ctx: Context) -> Figure | None:
     bands, lengths = ctx.rows("usage_bands"), ctx.rows("long_conversations")
@@ -17,7 +15,7 @@ def use(ctx: Context) -> Figure | None:
     by = {row["affective_type"]: row for row in lengths}
     types = [t for t in ("any", *TALK_TYPES) if t in by]
     long = [ctx.share(by[t], "share", label=ctx.type(t), strong=t == "any") for t in types]
-    users = [Estimate(_band(r), r["share_of_users"], r["share_low"], r["share_high"]) for r in bands]
+    users = [Estimate(ctx.label(r["band"]), r["share_of_users"], r["share_low"], r["share_high"]) for r in bands]
     whole = by.get("any", {})
     of_users = next((r["of_users"] for r in bands if r["of_users"] is not None), None)
     return Figure(
@@ -47,7 +45,7 @@ def use(ctx: Context) -> Figure | None:
                 "Users by counted affective conversations",
                 ("Conversations",),
                 ("Users", "Of users", "Share", words.INTERVAL),
-                [((_band(r),), r, _band_cells(r)) for r in bands],
+                [((ctx.label(r["band"]),), r, _band_cells(r)) for r in bands],
             ),
             table(
                 "Very long conversations",
@@ -57,11 +55,6 @@ def use(ctx: Context) -> Figure | None:
             ),
         ),
     )
-
-
-def _band(row: Row) -> str:
-    band = str(row["band"])
-    return BAND_NAMES.get(band, band)
 
 
 def _band_cells(row: Row) -> tuple[str, ...]:
