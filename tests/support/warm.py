@@ -160,6 +160,7 @@ def _become(asked: dict[str, Any], where: Path) -> NoReturn:
     os.environ.clear()
     os.environ.update(asked["environment"])
     time.tzset()
+    os.umask(asked.get("umask", 0o022))
     os.chdir(asked["cwd"])
     sys.argv = [asked["module"], *asked["words"]]
     code: object = 0

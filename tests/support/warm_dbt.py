@@ -18,6 +18,7 @@ def main(where: str, *words: str) -> int:
         "environment": dict(os.environ),
         "cwd": str(Path.cwd()),
     }
+    asked["umask"] = os.umask(0o077)
     message = json.dumps(asked).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.connect(str(Path(where) / "socket"))
