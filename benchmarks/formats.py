@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,10 +32,13 @@ import pyarrow.parquet as pq
 from dagster_project.sources.confide import parse_record
 from dagster_project.sources.outcome import Parsed
 from dagster_project.sources.registry import source_named, source_of
-from tests.support.chat_formats import FORMS, ROWS_TABLE, chatgpt_conversation, openai_entry
+from tests.support.chat_formats import FORMS, ROWS_TABLE, chatgpt_conversation, grown, openai_entry
+from tests.support.conversations import write_lines
 
 NESTED, MAX_NESTED = "oasst.jsonl", 200
 """A reply inside a reply: no parser of JSON goes down a thousand levels."""
+MAX_JOINED = 30
+"""Messages of a conversation in a log of requests, which grows with the square of them."""
 KEPT_READY = 2_000
 """Conversations made before a file is written; it repeats them under other ids."""
 
@@ -211,6 +215,32 @@ def read_corpus_back(files: list[Path], scratch: Path) -> None:
         print(f"{form!s:22} {len(found):,} conversations came back as they were", flush=True)
 
 
+def join_corpus(files: list[Path], scratch: Path) -> None:
+    """Make a log of canonical files: a request for each reply, with all that was said before, without ids, shuffled.
+
+    Raises AssertionError where the conversations read from it are not those that were written.
+    """
+    expected: Counter[tuple[str, ...]] = Counter()
+    entries = []
+    for file in files:
+        with gzip.open(file, "rb") as lines:
+            for value in map(orjson.loads, lines):
+                messages = value["messages"][:MAX_JOINED]
+                replies = [n for n, m in enumerate(messages, 1) if m["role"] == "assistant" and n > 1]
+                if replies:
+                    entries += grown({"surface": None, **value, "messages": messages}, thread=False)
+                    expected[tuple(m["content"].strip() for m in messages[: replies[-1]])] += 1
+    random.Random(3).shuffle(entries)
+    path = write_lines(scratch / "log.jsonl", entries)
+    outcomes = list(source_named("openai").read(path))
+    path.unlink()
+    found = Counter(
+        tuple(m.content.strip() for m in o.conversation.messages) for o in outcomes if isinstance(o, Parsed)
+    )
+    assert found == expected and len(outcomes) == found.total(), "a conversation was split, merged or lost"
+    print(f"{len(entries):,} shuffled requests without ids are the {found.total():,} conversations that they came from")
+
+
 def _plain(conversation: Any) -> tuple[Any, ...]:
     said = [(m.role, m.content) for m in conversation.messages]
     return conversation.conversation_id, conversation.user_id, conversation.started_at, said
@@ -226,6 +256,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         if asked.corpus:
             read_corpus_back(asked.corpus, Path(scratch))
+            join_corpus(asked.corpus, Path(scratch))
         ready = conversations()
         for form in asked.only.split(","):
             if form:

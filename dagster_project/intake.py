@@ -149,7 +149,8 @@ def ingest(
             chosen = registry.source_of(path, format, table)
             as_what = (chosen.source.NAME, chosen.why)
             report.formats[as_what] = report.formats.get(as_what, 0) + 1
-            for record in chosen.source.read(path, now=now, started_at=started_at, bytes_read=bytes_read):
+            records = chosen.source.read(path, now=now, started_at=started_at, bytes_read=bytes_read, scratch=home.tmp)
+            for record in records:
                 desk.take(path, record)
         names = writer.land(lambda name: step(f"landed {name}"))
         quarantine.keep()

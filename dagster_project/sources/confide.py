@@ -30,12 +30,14 @@ class Options(TypedDict, total=False):
     now: the clock that future dates are measured by; the host's without it.
     started_at: when conversations began that say no time themselves.
     bytes_read: told how far reading is.
+    scratch: a private folder for records that must wait in a file; without it the system's, in a file without a name.
     """
 
     require_time: bool
     now: datetime | None
     started_at: datetime | None
     bytes_read: BytesRead | None
+    scratch: Path | None
 
 
 def recognises(record: dict[str, Any]) -> str:

@@ -7,9 +7,11 @@ of a record lie (each format). Decision record 0025 says why.
 """
 
 import hashlib
+import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,6 +55,9 @@ CREATE TABLE records (n INTEGER PRIMARY KEY, number INTEGER, original BLOB);
 CREATE TABLE turns (n INTEGER PRIMARY KEY, thread TEXT, known INTEGER, inner INTEGER, at INTEGER,
                     history BLOB, whole BLOB, parent INTEGER, root INTEGER);
 CREATE INDEX by_whole ON turns (whole, at, n);
+CREATE INDEX by_thread ON turns (thread, at, n);
+CREATE INDEX by_parent ON turns (parent);
+CREATE INDEX by_root ON turns (root, at, n);
 """
 # The latest of those that came before; of a log without times, or in another order, any.
 _LINK = """
@@ -74,12 +79,11 @@ def read_threads(
 def join_threads(raws: Records, turn_of: TurnOf, **options: Unpack[Options]) -> Iterator[Parsed | Rejected]:
     """The conversations that some records are, in the order in which they begin; first those records that are none.
 
-    Records wait in a private file of SQLite's, which has no name and goes with the process.
+    Memory holds some 100 bytes a record; the records wait in a private file, which has no name and goes with the
+    process.
     """
     options["now"] = options.get("now") or datetime.now(UTC)
-    with closing(sqlite3.connect("", isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = OFF")
-        db.executescript(_SCHEMA)
+    with _waiting_room(options.get("scratch")) as db:
         db.execute("BEGIN")
         for raw in raws:
             if isinstance(raw, Rejected):
@@ -93,6 +97,23 @@ def join_threads(raws: Records, turn_of: TurnOf, **options: Unpack[Options]) -> 
         db.execute(_LINK)
         _find_roots(db)
         yield from _conversations(db, turn_of, options)
+
+
+@contextmanager
+def _waiting_room(folder: Path | None) -> Iterator[sqlite3.Connection]:
+    """A database whose file loses its name at once: nobody else finds it, and a kill leaves nothing behind."""
+    path = None if folder is None else folder / f"records-{secrets.token_hex(4)}.sqlite"
+    if path is not None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(path or "", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        # Else what is sorted on the way, ids among it, lies in files of the system's own.
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.executescript(_SCHEMA)
+        if path is not None:
+            path.unlink()
+        yield db
 
 
 def _keep(db: sqlite3.Connection, number: int, original: bytes, turn: Turn) -> None:
@@ -133,9 +154,7 @@ def _digest(user: str | None, spoken: Sequence[Message]) -> bytes:
 
 def _find_roots(db: sqlite3.Connection) -> None:
     """The record that each conversation began with: of a thread its first; else by following the histories back."""
-    db.execute("CREATE INDEX by_thread ON turns (thread, at, n)")
     db.execute("UPDATE turns SET root = n WHERE parent IS NULL AND thread IS NULL")
-    db.execute("CREATE INDEX by_parent ON turns (parent)")
     found = 1
     while found:  # a round a turn of the longest conversation
         found = db.execute(
@@ -147,7 +166,6 @@ def _find_roots(db: sqlite3.Connection) -> None:
         "(SELECT thread, min(n) AS n FROM turns WHERE thread IS NOT NULL GROUP BY thread) AS f "
         "WHERE turns.thread = f.thread"
     )
-    db.execute("CREATE INDEX by_root ON turns (root, at, n)")
 
 
 def _conversations(db: sqlite3.Connection, turn_of: TurnOf, options: Options) -> Iterator[Parsed | Rejected]:

@@ -79,7 +79,8 @@ def openai_entry(conversation: Conversation, thread: bool = True) -> dict[str, A
 
 def grown(conversation: Conversation, minutes: int = 5, **options: Any) -> list[dict[str, Any]]:
     """The log of a conversation: a chat completion for each of the assistant's replies, each with the whole history."""
-    messages, entries = conversation["messages"], []
+    messages = conversation["messages"]
+    entries: list[dict[str, Any]] = []
     for n, message in enumerate(messages, 1):
         if message["role"] == "assistant" and n > 1:
             at = (_start(conversation) + timedelta(minutes=minutes * len(entries))).isoformat()

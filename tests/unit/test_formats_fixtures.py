@@ -273,12 +273,21 @@ def test_what_waits_to_be_joined_lies_in_a_private_file_without_a_name(tmp_path:
         {"timestamp": "2026-10-05T08:00:00Z", "id": n, "messages": turns(f"{n} " + "x" * 50_000)} for n in range(200)
     ]
     path = write_lines(tmp_path / "log.jsonl", entries)
-    outcomes = openai.read(path, now=NOW)
+    private = tmp_path / "private"
+    private.mkdir()
+    before = _nameless()
+    outcomes = openai.read(path, now=NOW, scratch=private)
     assert isinstance(next(outcomes), Parsed)
-    spilled = [fd for fd in Path("/proc/self/fd").iterdir() if _link(fd).endswith("(deleted)")]
-    modes = [stat.S_IMODE(fd.stat().st_mode) for fd in spilled if fd.stat().st_size > 5_000_000]
+    (spilled,) = _nameless() - before
+    mode, size = spilled.stat().st_mode, spilled.stat().st_size
     outcomes.close()  # type: ignore[attr-defined]
-    assert modes == [0o600]
+    assert _link(spilled) == "" and list(private.iterdir()) == []
+    assert stat.S_IMODE(mode) == 0o600 and size > 5_000_000
+
+
+def _nameless() -> set[Path]:
+    """Open files that have no name any more."""
+    return {fd for fd in Path("/proc/self/fd").iterdir() if _link(fd).endswith("(deleted)")}
 
 
 def _link(descriptor: Path) -> str:
