@@ -81,7 +81,7 @@ def inside(editions: Sequence[Edition]) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=2)
 def linked_sets(detailed: bool) -> tuple[Set, ...]:
-    """The sets that mean the same in every period, and are published or measured against; topics are made anew."""
+    """The sets that mean the same in every period, and are published or measured against; topics do not (0027)."""
     cells = {
         standing_for(set_of(table.name, dict(zip(table.keys, keys, strict=True))), detailed)
         for table in TABLES.values()
