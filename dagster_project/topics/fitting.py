@@ -20,11 +20,12 @@ from dagster_project.domain.topics.groups import (
     simplified_silhouette,
 )
 from dagster_project.domain.topics.identity import Event, events, match, overlap
-from dagster_project.domain.topics.keyed import Keyed
+from dagster_project.domain.topics.keyed import Keyed, highest
 from dagster_project.domain.topics.model import Fit, TopicModel, reaches, sort
 from dagster_project.domain.topics.tree import parent_centres, parents
 from dagster_project.topics.clustering import best_clusters
 from dagster_project.topics.reading import Analysed
+from dagster_project.topics.wording import Wording
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,20 @@ class TypeOfSpan:
         return self.analysed.vectors[list(positions)]
 
 
-def fit(of: TypeOfSpan, limits: TopicLimits, about: Fit, old: TopicModel | None) -> Fitted | None:
+def fit(
+    of: TypeOfSpan, limits: TopicLimits, about: Fit, old: TopicModel | None, wording: Wording | None = None
+) -> Fitted | None:
     """A version fitted on one conversation a user; None where there is no room for two topics of the policy's size.
 
     about: period and days of the fit; its figures are filled in. Topics are so large that the counted conversations of
-    the fit's period meet the minimum in each. old: the version whose ids go on.
+    the fit's period meet the minimum in each. old: the version whose ids go on. wording: of the type's conversations;
+    with it, topics that no shared term names are merged as well, as long as two are left: they would tell nothing.
     """
     numbers = of.numbers(limits)
     if not numbers:
         return None
     chosen = of.voices(of.members)
-    vectors, counted = of.vectors(chosen), of.vectors(of.counted)
+    vectors, counted, members = of.vectors(chosen), of.vectors(of.counted), of.vectors(of.members)
 
     def too_small(centres: Vectors) -> list[int]:
         labels, _ = sort(counted, centres, _reaches(vectors, centres))
@@ -98,7 +102,12 @@ def fit(of: TypeOfSpan, limits: TopicLimits, about: Fit, old: TopicModel | None)
             n_voices = len(of.voices(own))
             if n_voices < limits.min_users or len(own) < limits.min_conversations:
                 sizes.append((n_voices, len(own), label))
-        return [label for _, _, label in sorted(sizes)]
+        if sizes or wording is None or len(centres) <= 2:
+            return [label for _, _, label in sorted(sizes)]
+        labels, _ = sort(members, centres, _reaches(vectors, centres))
+        speakers = [of.voices(own) for own in _split(of.members, labels, len(centres))]
+        nameless = wording.nameless(speakers, highest(limits.min_users))
+        return sorted(nameless, key=lambda label: (len(speakers[label]), label))
 
     centres = merge_small(vectors, best_clusters(vectors, numbers, of.keyed.seed("fit")), too_small)
     if len(centres) < 2:

@@ -19,14 +19,14 @@ from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
 from dagster_project.domain.topics.name_filter import UNNAMED
-from dagster_project.domain.topics.naming import Namer, Support, local_namer, names
-from dagster_project.domain.topics.terms import terms
+from dagster_project.domain.topics.naming import Namer, local_namer, names
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
 from dagster_project.topics.reading import Analysed, Embed, read_analysed, read_texts
 from dagster_project.topics.versions import Schedule, chain_of, is_due, neighbour, span_of, valid
 from dagster_project.topics.vocabulary import load_vocabulary
+from dagster_project.topics.wording import Wording
 
 
 @dataclass(frozen=True)
@@ -139,35 +139,26 @@ class _Work:
         """Fit, name and keep a version. renewed: the one that it replaces, whose history is its own."""
         span = self._span(period, about.start, about.end)
         of = TypeOfSpan(span, affective_type, self._keyed(affective_type))
-        fitted = fit(of, self.work.limits, about, old)
+        if not of.numbers(self.work.limits):
+            return None
+        wording = Wording(read_texts(self.work.lake, span, of.members), load_vocabulary())
+        fitted = fit(of, self.work.limits, about, old, wording)
         if fitted is None:
             return None
-        model = replace(fitted.model, names=self._names(span, fitted, of.keyed))
+        model = replace(fitted.model, names=self._names(fitted, wording, of.keyed))
         if renewed is not None:
             model = replace(model, events=renewed.events)
         self.work.models.write(self.chain, affective_type, model)
         return model
 
-    def _names(self, span: Analysed, fitted: Fitted, keyed: Keyed) -> dict[str, str]:
+    def _names(self, fitted: Fitted, wording: Wording, keyed: Keyed) -> dict[str, str]:
         """A name by topic id, from what those who speak for each topic wrote; siblings are those of one level."""
-        vocabulary, model = load_vocabulary(), fitted.model
-        version = model.fit.end.isoformat()
+        model, named = fitted.model, dict[str, str]()
         stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
-        levels = [model.topic_ids, (*model.parent_ids, *stand_alone)] if model.parent_ids else [model.topic_ids]
-        supports = [Support() for _ in levels]
-        topics_of: dict[int, list[str]] = {}
-        for topic_id, positions in fitted.speakers.items():
-            for position in positions:
-                topics_of.setdefault(position, []).append(topic_id)
-        for position, text in read_texts(self.work.lake, span, topics_of):
-            found = terms(text, vocabulary)
-            for topic_id in topics_of[position]:
-                for support, level in zip(supports, levels, strict=True):
-                    if topic_id in level:
-                        support.add(topic_id, found)
-        named: dict[str, str] = {}
-        for support, level in reversed(list(zip(supports, levels, strict=True))):
-            thresholds = {t: keyed.jittered(self.work.limits.min_users, t, version) for t in level}
+        levels = [(*model.parent_ids, *stand_alone)] if model.parent_ids else []
+        for level in (*levels, model.topic_ids):  # one that stands alone is named among all topics of its kind
+            thresholds = {t: keyed.jittered(self.work.limits.min_users, t, model.fit.end.isoformat()) for t in level}
+            support = wording.support({t: fitted.speakers[t] for t in level})
             named |= names(support, thresholds, self.work.namer)
         return named
 
@@ -179,6 +170,8 @@ class _Work:
 
     def _span(self, period: Period, start: date, end: date) -> Analysed:
         if (start, end) not in self._read:
+            if len(self._read) > 1:  # no more than the period's own and one span are held
+                self._read = {k: v for k, v in self._read.items() if k == (self.period.start, self.period.end)}
             days = [start + timedelta(days=n) for n in range((end - start).days)]
             self._read[start, end] = self._analysed(period, days)
         return self._read[start, end]

@@ -31,7 +31,7 @@ from dagster_project.domain.disclosure.relations import set_of, standing_for
 from dagster_project.domain.disclosure.relations_of_detail import growing_sets, shown_sets
 from dagster_project.domain.disclosure.sets import ALL, TYPES, Set
 from dagster_project.domain.periods import Period, PeriodKind
-from dagster_project.domain.tables import FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT
+from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT
 
 HEAVY: Variable = ("heavy", ALL)
 N_ALL: Variable = (CONVERSATIONS, ALL)
@@ -84,11 +84,13 @@ def inside(editions: Sequence[Edition]) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=8)
 def linked_sets(scope: Scope) -> tuple[Set, ...]:
-    """The sets that mean the same in every period, and are published or measured against; topics are made anew, and a
-    user's band is of the period."""
+    """The sets that mean the same in every period, and are published or measured against.
+
+    Topics do not (0027), and a user's band is of the period.
+    """
     cells = {
         standing_for(set_of(table.name, dict(zip(table.keys, keys, strict=True))), scope)
-        for table in (PREVALENCE, FUNNEL, PUSHBACK, SENTIMENT)
+        for table in (PREVALENCE, FUNNEL, PUSHBACK, SENTIMENT, AGREEMENT)
         for keys in table.grid()
     }
     known = {name for name in cells if name is not None}

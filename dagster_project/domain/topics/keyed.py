@@ -16,6 +16,11 @@ JITTER = 0.2
 MIN_JITTER_STEPS = 3
 
 
+def highest(minimum: int) -> int:
+    """The most users that `Keyed.jittered` asks for."""
+    return minimum + max(MIN_JITTER_STEPS, math.ceil(JITTER * minimum))
+
+
 class Keyed:
     """Keyed choices for one chain of versions (`topics/versions.py`) and affective type."""
 
@@ -58,5 +63,5 @@ class Keyed:
         the one further person used it. Drawn anew for each version: a threshold that stayed could be found out in one
         and used in the next.
         """
-        steps = max(MIN_JITTER_STEPS, math.ceil(JITTER * minimum))
-        return minimum + 1 + int.from_bytes(self._digest("jitter", [topic_id, version])[:8], "big") % steps
+        drawn = int.from_bytes(self._digest("jitter", [topic_id, version])[:8], "big")
+        return minimum + 1 + drawn % (highest(minimum) - minimum)

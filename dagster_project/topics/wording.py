@@ -1,0 +1,54 @@
+"""The terms that people used, by conversation, and who shares them: numbers instead of words, as many have to fit.
+
+Not here: what may be a term (`domain/topics/terms.py`), which of them name a topic (`domain/topics/naming.py`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dagster_project.domain.topics.naming import Support
+from dagster_project.domain.topics.terms import Vocabulary, terms
+
+Counts = NDArray[np.int64]
+
+
+class Wording:
+    """Terms by conversation (a position), each once. texts: position and what the person wrote."""
+
+    def __init__(self, texts: Iterable[tuple[int, str]], vocabulary: Vocabulary) -> None:
+        numbers: dict[str, int] = {}
+        self._of: dict[int, NDArray[np.int32]] = {}
+        for position, text in texts:
+            found = [numbers.setdefault(term, len(numbers)) for term in terms(text, vocabulary)]
+            self._of[position] = np.array(found, dtype=np.int32)
+        self._terms = list(numbers)
+
+    def support(self, speakers: Mapping[str, Sequence[int]]) -> Support:
+        """How many people of each topic used each term. speakers: by topic, a conversation of each of its people."""
+        support = Support()
+        for topic_id, positions in speakers.items():
+            counts = self._counts(positions)
+            used = np.flatnonzero(counts)
+            support.people[topic_id] = len(positions)
+            support.terms[topic_id] = Counter({self._terms[i]: int(counts[i]) for i in used.tolist()})
+        return support
+
+    def nameless(self, speakers: Sequence[Sequence[int]], threshold: int) -> list[int]:
+        """The topics, out of these siblings, without a term that so many share and that is commoner than elsewhere."""
+        counts = [self._counts(positions) for positions in speakers]
+        people = np.array([len(positions) for positions in speakers])
+        everywhere, everybody = np.sum(counts, axis=0), int(people.sum())
+        found = []
+        for i, here in enumerate(counts):
+            beside = (everywhere - here) / max(everybody - int(people[i]), 1)
+            if not np.any((here >= threshold) & (here / max(int(people[i]), 1) > beside)):
+                found.append(i)
+        return found
+
+    def _counts(self, positions: Sequence[int]) -> Counts:
+        none = np.zeros(0, dtype=np.int32)
+        used = [self._of.get(position, none) for position in positions]
+        return np.bincount(np.concatenate([none, *used]), minlength=len(self._terms))
