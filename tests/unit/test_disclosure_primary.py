@@ -365,6 +365,28 @@ def test_a_measure_of_few_people_is_withheld_by_itself(group: str, lost: list[st
     assert row["n_labelled"] == 90 and row["labeller"] == "local-test"
 
 
+def test_a_precision_does_not_pin_its_numerator() -> None:
+    """The bad day: 0.74 of about 40 conversations is 28 of 38 and nothing else."""
+
+    def precision(hits: int) -> object:
+        cell = counts(spread(250, 265)) | judged(265, 250) | {"predicted_conversations": 38, "predicted_users": 30}
+        rows = [{"period_key": WEEK.key, "facet": "affective_type", **cell, "precision": hits / 38}]
+        return publishable({"agreement": rows}, {"agreement": [None]}, RULES)["agreement"][0]["precision"]
+
+    assert len({precision(hits) for hits in range(20, 39)}) <= 5
+
+
+def test_agreement_is_withheld_with_the_figure_that_it_stands_beside() -> None:
+    """Accuracy, precision and recall together tell how many were predicted: of a withheld cell, too."""
+    rows = candidate_rows(WEEK)
+    for row in rows["prevalence"]:
+        if row["category"] == "coaching":
+            row |= rated(9, 80)
+    found = {row["facet"]: row for row in suppress(rows, RULES)["agreement"]}
+    assert found["affective_type.coaching"]["suppressed"] and found["affective_type.coaching"]["accuracy"] is None
+    assert not found["affective_type"]["suppressed"] and not found["pushback"]["suppressed"]
+
+
 def test_withheld_cells_look_alike_whatever_the_reason() -> None:
     """Prevents the reason for withholding, itself a fact about the group, from showing in the row."""
     causes: list[Cell] = [

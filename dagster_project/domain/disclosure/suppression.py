@@ -24,7 +24,7 @@ from dagster_project.domain.disclosure.primary import Decisions, primary
 from dagster_project.domain.disclosure.rounding import grid_step, outward, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
 from dagster_project.domain.estimation.correction import Estimate, corrected_share
-from dagster_project.domain.tables import CODED_SIDES, TABLES, Column, Role, Table
+from dagster_project.domain.tables import AGREEMENT, CODED_SIDES, PREVALENCE, PUSHBACK, TABLES, Column, Role, Table
 
 
 def suppress(
@@ -47,7 +47,28 @@ def suppress(
     rows = publishable(tables, primary(tables, rules), rules)
     editions = protect(editions_of(rows, rules, max_conversations_per_user, is_census), published, earlier)
     in_order = sorted(editions, key=lambda edition: edition.period.key)
-    return {name: [dict(row) for edition in in_order for row in edition.rows[name]] for name in tables}
+    out = {name: [dict(row) for edition in in_order for row in edition.rows[name]] for name in tables}
+    return {**out, AGREEMENT.name: beside_figures(out)}
+
+
+def beside_figures(rows: Mapping[str, Sequence[PublishedRow]]) -> list[PublishedRow]:
+    """The rows of agreement, withheld where the figure is that they stand beside.
+
+    Accuracy, precision and recall together give back how many were predicted: of a withheld cell, too.
+    """
+    shown = {("prevalence", r["period_key"], r["category"]) for r in rows[PREVALENCE.name] if not r["suppressed"]}
+    shown |= {
+        ("pushback", r["period_key"], "pushback")
+        for r in rows[PUSHBACK.name]
+        if not r["suppressed"] and {r["affective_type"], r["kind"], r["position"]} == {"any"}
+    }
+    out = []
+    for row in rows[AGREEMENT.name]:
+        facet, _, kind = str(row["facet"]).partition(".")
+        category = kind or {"affective_type": "affective"}.get(facet, facet)
+        figure = ("pushback" if facet == "pushback" else "prevalence", row["period_key"], category)
+        out.append(dict(row) if figure in shown else withheld_row(row, AGREEMENT))
+    return out
 
 
 def publishable(
@@ -89,11 +110,12 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
             case Role.MEAN if column.among and not _is_measured(row, column, table, least):
                 out[column.name] = None
             case Role.MEAN:
-                centres[column.name] = to_grid(Decimal(repr(number(row, column.name, table))), step)
+                own = _step_among(row, column, table, least, rules) if column.among else step
+                centres[column.name] = to_grid(Decimal(repr(number(row, column.name, table))), own)
                 out[column.name] = float(centres[column.name])
             case _:
                 out[column.name] = None
-    _fill_ends(out, row, table, centres, step)
+    _fill_ends(out, row, table, centres, rules, step)
     _fill_corrected(out, row, table, least, step)
     return {**out, "suppressed": False}
 
@@ -103,7 +125,15 @@ def _count(row: Row, column: Column, table: Table, least: Thresholds) -> int:
     return round_count(count(row, column.name, table), least.base, threshold)
 
 
-def _fill_ends(out: PublishedRow, row: Row, table: Table, centres: Mapping[str, Decimal], step: Decimal) -> None:
+def _step_among(row: Row, column: Column, table: Table, least: Thresholds, rules: Rules) -> Decimal:
+    """The grid of a mean over a part of a cell: as wide as that part is small, else it would pin its numerator."""
+    part = round_count(count(row, f"{column.among}_conversations", table), least.base, least.conversations)
+    return grid_step(part, least.base, rules.grid_steps)
+
+
+def _fill_ends(
+    out: PublishedRow, row: Row, table: Table, centres: Mapping[str, Decimal], rules: Rules, step: Decimal
+) -> None:
     lows = {c.around: c for c in table.columns if c.role is Role.LOW and c.around}
     highs = {c.around: c for c in table.columns if c.role is Role.HIGH and c.around}
     for measure, low in lows.items():
@@ -113,7 +143,9 @@ def _fill_ends(out: PublishedRow, row: Row, table: Table, centres: Mapping[str, 
         ends = number(row, low.name, table), number(row, high.name, table)
         if ends[0] > ends[1]:
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
-        published = outward(*ends, centres[measure], step, low.bounds)
+        around = next(c for c in table.columns if c.name == measure)
+        own = _step_among(row, around, table, rules.of(table), rules) if around.among else step
+        published = outward(*ends, centres[measure], own, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
 
 
