@@ -45,9 +45,17 @@ drift_cells as (
     where published_in = 'drift'
 )
 
-(select * from published except all select * from expected)
+(
+    select * from published
+    except all
+    select * from expected
+)
 union all by name
-(select * from expected except all select * from published)
+(
+    select * from expected
+    except all
+    select * from published
+)
 union all by name
 select drift.period_key
 from drift

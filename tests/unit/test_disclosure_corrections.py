@@ -5,8 +5,14 @@ from dataclasses import replace
 import pytest
 
 from dagster_project.domain.disclosure.audit import attack_one, attack_together
-from dagster_project.domain.disclosure.corrections import Change, Earlier, refused_tables, unchanged_sets
-from dagster_project.domain.disclosure.editions import Edition, editions_of, without
+from dagster_project.domain.disclosure.corrections import (
+    EVERY_TABLE,
+    Change,
+    Earlier,
+    refused_tables,
+    unchanged_sets,
+)
+from dagster_project.domain.disclosure.editions import Edition, FacetShape, editions_of, without
 from dagster_project.domain.disclosure.suppression import suppress
 from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK
@@ -66,6 +72,31 @@ def test_what_did_not_change_is_told_apart_from_what_did() -> None:
     assert {("screened", "coaching"), ("tone", "coaching"), ("screened", "sexual_roleplay")} <= unchanged
     changed = {("screened", "all"), ("analysed", "any"), ("pushback", "any", "refusal", "early"), ("asked", "any")}
     assert changed.isdisjoint(unchanged)
+
+
+def test_denominators_and_bands_of_the_detailed_tables_change_like_cells() -> None:
+    """Prevents a correction from showing, by the denominator of a facet, who joined it."""
+    changes = [
+        Change("of_drift", 0, 3),
+        Change("of_long_conversations", 12, 0, ("coaching",)),
+        Change("usage_bands", 11, 0, ("3_or_more",)),
+        Change("of_facets", 4, 0, ("referral", "any")),
+        Change("facets", 0, 0, ("referral", "professional", "any")),
+    ]
+    assert refused_tables(changes, RULES) == ("drift", "facets")
+    shape = FacetShape("referral", None, "any_number", ("people_close", "professional"), ("any", "coaching"))
+    unchanged = unchanged_sets(changes, replace(EVERY_TABLE, facets=(shape,)))
+    assert {
+        ("ends", "known"),
+        ("analysed", "coaching"),
+        ("band", "3_or_more"),
+        ("facet_of", "any", "referral"),
+    }.isdisjoint(unchanged)
+    assert {
+        ("band", "1"),
+        ("facet", "any", "referral", "professional"),
+        ("facet_of", "coaching", "referral"),
+    } <= unchanged
 
 
 ROMANCE, SEX = ("prevalence", ("romantic_roleplay",)), ("prevalence", ("sexual_roleplay",))

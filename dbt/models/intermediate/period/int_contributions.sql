@@ -148,7 +148,7 @@ long_conversations as (
 ),
 
 drift as (
-    select
+    select distinct
         analysed.period_key,
         analysed.user_key,
         analysed.conversation_key,
