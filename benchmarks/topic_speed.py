@@ -46,7 +46,7 @@ def ours(vectors: Any, k: int) -> Any:
 
 
 def minibatch(vectors: Any, k: int) -> Any:
-    """scikit-learn with its own settings, three starts as it advises."""
+    """scikit-learn with its own settings but for larger batches and three starts."""
     from sklearn.cluster import MiniBatchKMeans
 
     return MiniBatchKMeans(k, random_state=1, n_init=3, batch_size=4096).fit_predict(vectors)
