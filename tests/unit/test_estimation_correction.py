@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.coverage import coverage, replicate
-from dagster_project.domain.estimation.correction import Estimate, corrected_share, enough, share_of_true
+from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
 from dagster_project.domain.estimation.double_sampling import Counts, double_sampling, rogan_gladen
 from dagster_project.domain.estimation.prediction_powered import UserSums, prediction_powered_mean
 from dagster_project.domain.estimation.wilson import wilson_interval
@@ -75,11 +75,6 @@ def test_unequal_weights_are_worth_fewer_conversations() -> None:
     """Ten heavy conversations beside 490 light ones must not count as 500."""
     hits, weights = [0.0] * 500, [100.0] * 10 + [1.0] * 490
     assert share_of_true(hits, weights, 500).high > 3 * one_each(0, 500).high
-
-
-def test_few_labels_are_said_to_be_few() -> None:
-    """k - 1, k: a correction by a handful of answers is worse than none."""
-    assert [enough(80, 19), enough(80, 20), enough(79, 20), enough(20, 80)] == [False, True, False, True]
 
 
 def naive_ppi(truth: np.ndarray, predicted: np.ndarray, others: np.ndarray) -> tuple[float, float, float]:

@@ -23,7 +23,6 @@ from typing import NamedTuple
 
 from dagster_project.domain.estimation.wilson import (
     CONFIDENCE,
-    Interval,
     effective_sample_size,
     residual_square,
     wilson_interval,
@@ -74,13 +73,3 @@ def corrected_share(raw: Estimate, true_of_yes: Estimate, true_of_no: Estimate) 
     low = value - math.hypot(*down, slope * below)
     high = value + math.hypot(*up, slope * above)
     return Estimate(value, max(0.0, low), min(1.0, high))
-
-
-def enough(n_yes: int, n_no: int) -> bool:
-    """Whether so many labelled conversations, predicted yes and no, are enough to correct by."""
-    return n_yes + n_no >= MIN_CODED and min(n_yes, n_no) >= MIN_CODED_A_SIDE
-
-
-def raw_estimate(share: float, interval: Interval) -> Estimate:
-    """A raw share with its interval, in the form that `corrected_share` takes."""
-    return Estimate(share, interval.low, interval.high)

@@ -170,7 +170,7 @@ both_stages as (
 select
     -- keys
     period_key,
-    said.category as category,
+    said.category,
     day,
     conversation_key,
     user_key,
@@ -179,6 +179,6 @@ select
     coded_weight,
 
     -- flags
-    said.is_predicted as is_predicted,
-    said.is_true as is_true
+    said.is_predicted,
+    said.is_true
 from both_stages
