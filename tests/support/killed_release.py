@@ -46,10 +46,15 @@ def talks_of(period: Period, revision: int) -> list[Talk]:
     return [*_talks(), *late]
 
 
+def _tone(talk: Talk) -> tuple[float | None, float | None, float | None]:
+    start, end = talk.tone or (None, None)
+    return start, end, start
+
+
 def contributions_of(period: Period, revision: int) -> pl.DataFrame:
     """Who contributed to which cell, as the warehouse would tell it."""
     rows = [
-        (table, "/".join(cell), f"c{talk.user}-{talk.name}", f"u{talk.user}", *(talk.tone or (None, None)))
+        (table, "/".join(cell), f"c{talk.user}-{talk.name}", f"u{talk.user}", *_tone(talk))
         for talk in counted(talks_of(period, revision), period, 5)
         for table, cell in cells_of(talk)
     ]
