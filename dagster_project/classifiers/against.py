@@ -99,7 +99,7 @@ def read_said(path: Path) -> Against:
             said[str(row["conversation_id"])] = source, labels
         except (ValueError, KeyError, TypeError, AttributeError):
             raise NothingToCompare(
-                f"{path.name}, line {line.number}: not {{conversation_id, labels}} with labels in this command's own form"
+                f"{path.name}, line {line.number}: not {{conversation_id, labels}} with labels in this command's form"
             ) from None
     return Against(said)
 
