@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,12 +86,14 @@ def classify_to(
     progress: Progress | None = None,
     kind: str = "local",
     format: str = confide.NAME,
+    also: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> int:
     """Label a file, JSON lines to `out` (whole or not at all) or stdout. Returns the number of lines written.
 
     kind: local or claude; Claude is asked as `CONFIDE_CLAUDE__…` says, one by one unless that says `batch`. What it
     answers is forgotten afterwards, unless `CONFIDE_LEDGER__URL` names a ledger. format: as for ingesting; the
-    columns of tables are those of `CONFIDE_SOURCES__TABLE__…`. Raises ConfideError, OSError.
+    columns of tables are those of `CONFIDE_SOURCES__TABLE__…`. also: is given each result before it is written. Raises
+    ConfideError, OSError.
     """
     table = read_settings(Path(os.devnull)).sources.table
     records = _FileOf(file, source_of(file, format, table).source)
@@ -100,9 +102,9 @@ def classify_to(
             classifier.ask_ahead(chosen_facets(classifier, facets), records)
         results = classify_records(records.read(), classifier, facets, progress)
         if out is None:
-            return _write(results, sys.stdout)
+            return _write(results, sys.stdout, also)
         with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as stream:
-            return _write(results, stream)
+            return _write(results, stream, also)
 
 
 @contextmanager
@@ -198,9 +200,10 @@ class AsksClaude:
                 yield answers, some
 
 
-def _write(results: Iterable[dict[str, Any]], stream: TextIO) -> int:
+def _write(results: Iterable[dict[str, Any]], stream: TextIO, also: Callable[[Mapping[str, Any]], None]) -> int:
     written = 0
     for result in results:
+        also(result)
         stream.write(json.dumps(result) + "\n")
         written += 1
     stream.flush()

@@ -5,7 +5,7 @@ Not here: any command.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +51,21 @@ def show(result: Mapping[str, Any], as_json: bool, title: str = "") -> None:
     for name, value in result.items():
         table.add_row(name.replace("_", " "), _words(value))
     OUT.print(table)
+
+
+def show_agreement(rows: Iterable[Any]) -> None:
+    """A table on stderr of how far labels agree with people's (`classifiers.against.Compared`)."""
+    table = Table(box=None, padding=(0, 2))
+    for i, name in enumerate(
+        ("question", "source", "n", "could not tell", "accuracy", "precision", "recall", "F1", "kappa", "95 %")
+    ):
+        table.add_column(name, justify="left" if i < 2 else "right")
+    for row in rows:
+        *measures, low, high = row.agreement
+        ends = "–" if low is None else f"{low:.2f} to {high:.2f}"
+        told = ["–" if m is None else f"{m:.3f}" for m in measures]
+        table.add_row(row.question, row.source, f"{row.n:,}", f"{row.could_not_tell:,}", *told, ends)
+    ERR.print(table)
 
 
 def _words(value: Any) -> str:

@@ -21,6 +21,7 @@ from dagster_project.cli.console import (
     one_line_causes,
     progress_bar,
     show,
+    show_agreement,
     workspace_of,
 )
 from dagster_project.cli.labels import labels_app
@@ -248,18 +249,27 @@ def classify(
     out: Annotated[Path | None, typer.Option(help="Where to write; default stdout.")] = None,
     classifier: Annotated[Labeller, typer.Option(help="Who labels.")] = Labeller.LOCAL,
     format: Annotated[str, typer.Option("--format", help="As for ingest; auto decides by content.")] = "confide",
+    against: Annotated[
+        Path | None, typer.Option(help="Labels that people gave, as this command writes them: prints the agreement.")
+    ] = None,
 ) -> None:
     """Label a file outside any home, in its order: one JSON line a conversation."""
     with one_line_causes():
+        from dagster_project.classifiers.against import read_said
         from dagster_project.classifiers.outside import classify_to
 
-        if not file.is_file():
-            raise fail(f"{file} does not exist")
+        for needed in (file, against):
+            if needed and not needed.is_file():
+                raise fail(f"{needed} does not exist")
+        said = read_said(against) if against else None
         chosen = [f.strip() for f in facets.split(",") if f.strip()] if facets else None
         with progress_bar() as bar:
             bar.start("Classifying", 0)
-            n = classify_to(file, out, chosen, bar.advance, classifier.value, format)
+            also = said.add if said else lambda _: None
+            n = classify_to(file, out, chosen, bar.advance, classifier.value, format, also)
         ERR.print(f"{n:,} lines")
+        if said:
+            show_agreement(said.rows())
 
 
 @app.command(name="facets")
