@@ -22,7 +22,9 @@ def exposures_file() -> str:
     parts = [_exposure("report", "dashboard", "Report of a release", REPORT, tuple(TABLES))]
     for table in TABLES.values():
         about = f"{table.description} Suppressed, rounded and audited on the way out of the publish layer."
-        parts.append(_exposure(f"table_{table.name}", "analysis", f"Published table {table.name}", about, (table.name,)))
+        parts.append(
+            _exposure(f"table_{table.name}", "analysis", f"Published table {table.name}", about, (table.name,))
+        )
     return HEAD + "\n".join(parts)
 
 
