@@ -44,7 +44,7 @@ ui: install
 docs: install
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@$(BIN)/python -m pytest tests/unit/test_docs.py tests/unit/test_docs_generated.py tests/integration/test_docs_site.py
-	@echo "The docs are in site/index.html"
+	@echo "The docs are in site/index.html. With search: $(BIN)/python -m http.server --directory site"
 
 bench: install
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

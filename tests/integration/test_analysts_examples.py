@@ -11,7 +11,8 @@ from dagster_project.domain.tables import PUBLISHED
 from docs.generate.queries import Query, example_queries
 from tests.support.ready_home import ready_home
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "first-look.ipynb"
+DOCS = Path(__file__).parents[2] / "docs"
+NOTEBOOK = DOCS / "notebooks" / "first-look.ipynb"
 PERIOD = "period_kind varchar, period_start date, period_end date, revision bigint, suppressed boolean"
 AWAITED = {
     "drift": "start_type varchar, end_type varchar, n_conversations bigint, n_users bigint, share double",
@@ -60,7 +61,7 @@ def test_every_example_query_runs_and_gives_the_columns_it_promises(query: Query
 
 def test_no_query_takes_a_withheld_cell_for_a_zero(connection: object) -> None:
     """The share of a withheld cell is nowhere among the answers, as nothing and as 0."""
-    shares = connection.sql(Path("docs/queries/prevalence_over_periods.sql").read_text()).fetchall()  # type: ignore[attr-defined]
+    shares = connection.sql((DOCS / "queries" / "prevalence_over_periods.sql").read_text()).fetchall()  # type: ignore[attr-defined]
     assert shares and all(row[3] is not None for row in shares)
     (withheld,) = connection.sql("select count(*) from pushback where suppressed").fetchone()  # type: ignore[attr-defined]
     told = connection.sql("select sum(withheld) from (" + _body("withheld_cells") + ") where table_name = 'pushback'")  # type: ignore[attr-defined]
@@ -105,3 +106,29 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(
     assert sum("image/svg+xml" in o.get("data", {}) for o in outputs) >= 5
     # Whoever opens it tells nobody: no chart is drawn by a script from elsewhere.
     assert not re.search(r"https?://(?!www\.w3\.org)", json.dumps([o.get("data", {}) for o in outputs]))
+
+
+@pytest.mark.parametrize("name", ["analysts.md", "recipes.md", "methods.md", "queries/README.md"])
+def test_every_piece_of_python_that_is_shown_runs(
+    name: str, release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers paste what they see: in a home, in a release or in the repository, as the page says."""
+    for link, target in {
+        "publications": release.parent, "docs": DOCS, "confide.duckdb": release / "confide.duckdb", "tables": release / "tables",
+    }.items():  # fmt: skip
+        (tmp_path / link).symlink_to(target)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, name, "exec"), {})
+
+
+def test_the_sql_of_the_recipes_runs(connection: object) -> None:
+    blocks = re.findall(
+        r"^```sql\n(.*?)^```", (DOCS / "recipes.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    statements = [s for block in blocks for s in block.split(";") if s.strip()]
+    assert len(statements) > 2
+    for statement in statements:
+        assert connection.sql(statement).fetchall()  # type: ignore[attr-defined]
