@@ -4,8 +4,11 @@ Not here: the codebook itself (`dagster_project/codebook/facets`), how figures f
 """
 
 from dagster_project.classifiers.claude.prompt import PREAMBLE
-from dagster_project.codebook.loader import load_codebook
-from dagster_project.codebook.schema import Facet
+from dagster_project.codebook.loader import SHIPPED, load_codebook
+from dagster_project.codebook.schema import Category, Facet
+
+OPTIONAL = SHIPPED.parent / "optional"
+"""Facets that come with the package and are asked only where a home's settings name them."""
 
 HEAD = """\
 <!-- Written by `python -m docs.generate` from dagster_project/codebook/facets: change those, not this page. -->
@@ -13,6 +16,11 @@ HEAD = """\
 
 What is asked of a conversation, and what counts as what. `confide facets` prints the same for a home, its own facets included. A release names
 the version of each facet in its manifest, for each period. The definitions are Confide's own: the study's appendix is not public.
+"""
+MORE = """\
+## Optional facets
+
+Asked only where the settings of the home name them: `optional = [{names}]` in `[codebook]`.
 """
 PROMPT = """\
 ## What a model is told first
@@ -26,8 +34,12 @@ gives the conversation as data. The `local` labeller is not told anything: it le
 
 def definitions_page() -> str:
     """The page, whole."""
-    facets = "\n".join(_section(facet) for facet in load_codebook())
-    return f"{HEAD}\n{facets}\n{PROMPT}{PREAMBLE}\n```\n"
+    usual = {facet.id: facet for facet in load_codebook()}
+    more = [facet for facet in load_codebook(OPTIONAL) if facet.id not in usual]
+    parts = [HEAD, *map(_section, usual.values()), f"{PROMPT}{PREAMBLE}\n```\n"]
+    if more:
+        parts += [MORE.format(names=", ".join(f'"{f.id}"' for f in more)), *map(_section, more)]
+    return "\n".join(parts)
 
 
 def _section(facet: Facet) -> str:
@@ -49,9 +61,15 @@ def _section(facet: Facet) -> str:
         lines += ["| category | what counts | at the boundary |", "|---|---|---|"]
         for category in facet.categories:
             number = "" if category.number is None else f" ({category.number:+g})"
-            lines.append(f"| `{category.id}`{number} | {category.definition} | {'<br>'.join(category.boundary)} |")
+            boundary = "<br>".join([*category.boundary, *_outside(category)])
+            lines.append(f"| `{category.id}`{number} | {category.definition} | {boundary} |")
         lines.append("")
     return "\n".join([*lines, f"Source: {facet.source}", ""])
+
+
+def _outside(category: Category) -> list[str]:
+    """Said of a category that says the question does not apply."""
+    return [] if category.model_dump().get("counts", True) else ["Such conversations leave the denominator."]
 
 
 def _plain(name: str) -> str:

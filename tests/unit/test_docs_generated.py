@@ -86,6 +86,17 @@ def test_the_facet_that_is_shown_as_an_example_is_one(tmp_path: Path) -> None:
     assert facet.id in Ask((facet,)).schema["properties"]
 
 
+def test_the_methods_page_has_the_thresholds_in_force() -> None:
+    from dagster_project.policy.loader import Policy
+
+    rules = Policy.resolve("default", {}).rules
+    page = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
+    cell = f"{rules.min_users} users and {rules.min_conversations} conversations a cell"
+    assert f"{cell}, {rules.min_topic_users} and {rules.min_topic_conversations} a topic" in page
+    assert f"counts to {rules.rounding_base} (topics {rules.topic_rounding_base})" in page
+    assert f"under {rules.small_organisation_users} users" in page
+
+
 def test_the_citation_names_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == __version__
