@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := dagster_project expectations training tests benchmarks
+SOURCES := dagster_project expectations training tests benchmarks docs/generate deploy
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
@@ -42,7 +42,9 @@ ui: install
 	@$(BIN)/confide ui
 
 docs: install
-	@$(BIN)/python -m pytest tests/unit/test_docs.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/python -m pytest tests/unit/test_docs.py tests/unit/test_docs_generated.py tests/integration/test_docs_site.py
+	@echo "The docs are in site/index.html. With search: $(BIN)/python -m http.server --directory site"
 
 bench: install
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

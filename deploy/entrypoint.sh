@@ -1,0 +1,5 @@
+#!/bin/sh
+# Whatever a process of the container makes is its user's alone.
+set -eu
+umask 077
+exec "$@"
