@@ -41,7 +41,7 @@ from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.methods import definitions_of, digest_of
 from dagster_project.policy.loader import Policy
-from dagster_project.recounting import Counting, recounted
+from dagster_project.recounting import Counting, RecountFailed, recounted
 from dagster_project.release import Compared, PeriodMetadata, earlier_revisions, published_editions, suppressed_rows
 from dagster_project.storage.closed_days import ClosedDays
 from dagster_project.storage.contributions import Contributions, NotComparable, changes, contributions_of
@@ -64,8 +64,7 @@ class CannotVerify(ConfideError):
 def verify_release(workspace: Workspace, progress: Progress, release_id: str | None = None) -> Verification:
     """Verify a release of a home; None: the newest. Reads, and writes nothing but temporary files of its own.
 
-    Raises CannotVerify where there is no such release or an erasure waits, ReleaseRefused where the ledger was altered,
-    RecountFailed where the labels cannot be counted.
+    Raises CannotVerify where there is no such release or an erasure waits, ReleaseRefused where the ledger was altered.
     """
     home = workspace.home
     if Tombstones(home).pending():
@@ -190,8 +189,16 @@ def _recompute(of: _Releases, definitions: Mapping[str, Any], found: Verificatio
         return
     with ExitStack() as held:
         progress.start("Counting anew", 1)
-        scratch = held.enter_context(recounted(of.workspace.home, _countings(of, possible)))
+        try:
+            scratch = held.enter_context(recounted(of.workspace.home, _countings(of, possible)))
+        except RecountFailed as error:
+            for key in possible:
+                checks[key].state, checks[key].reason = DIFFERS, str(error)
+            return
         progress.advance(1)
+        for key in possible:  # a run may have labelled days anew while they were counted
+            if reason := why_not(of, key, definitions):
+                checks[key].state, checks[key].reason = NOT_RECOMPUTABLE, reason
         progress.start("Comparing", len(of.entries))
         for entry in of.entries:
             _compare_entry(of, entry, scratch, checks)

@@ -49,7 +49,13 @@ def talks_of(period: Period, revision: int) -> list[Talk]:
 def contributions_of(period: Period, revision: int) -> pl.DataFrame:
     """Who contributed to which cell, as the warehouse would tell it."""
     rows = [
-        (table, "/".join(cell), f"c{talk.user}-{talk.name}", f"u{talk.user}", *(talk.tone or (None, None)))
+        (
+            table,
+            "/".join(cell),
+            f"c{talk.user}-{talk.name}",
+            f"u{talk.user}",
+            *([*talk.tone, talk.tone[0]] if talk.tone else [None] * 3),
+        )
         for talk in counted(talks_of(period, revision), period, 5)
         for table, cell in cells_of(talk)
     ]
