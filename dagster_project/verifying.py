@@ -83,7 +83,7 @@ def verify_release(workspace: Workspace, progress: Progress, release_id: str | N
         except (OSError, pl.exceptions.PolarsError):
             found.files.append("the tables cannot be read: no number was recomputed")
             return found
-        found.frozen = _changed_since(home, snapshot, entries[:-1])
+        found.frozen = changed_since(home, snapshot, entries[:-1])
         progress.advance(1)
         _recompute(_Releases(workspace, manifest, editions, entries), definitions_of(snapshot), found, progress)
         return found
@@ -118,7 +118,7 @@ def _checked_files(snapshot: Snapshot, entry: Entry, found: Verification) -> dic
     return manifest
 
 
-def _changed_since(home: Home, snapshot: Snapshot, earlier: Iterable[Entry]) -> list[str]:
+def changed_since(home: Home, snapshot: Snapshot, earlier: Iterable[Entry]) -> list[str]:
     """The earlier releases with a row that the release does not have: what was published once never changes."""
     changed = []
     for entry in earlier:
