@@ -6,7 +6,7 @@ differs is stale. Not here: doing anything about it (`assets/`, `running.py`).
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -81,19 +81,38 @@ def labels_digest(workspace: Workspace, day: date) -> str | None:
     detail = workspace.lake.about("detail_labels", day)
     if screen is None or detail is None:
         return None
-    return f"{screen['inputs']}/{detail['inputs']}"
+    return f"{screen.get('inputs')}/{detail.get('inputs')}"
 
 
 def period_digest(workspace: Workspace, period: Period) -> str:
     """Digest of everything that a period's rows are counted from: its days as built, and the bound on users."""
     marks = Marks(workspace.home)
-    parts = [f"{day}={marks.read(day)}" for day in workspace.landing.days() if period.start <= day < period.end]
+    days = {day: marks.read(day) for day in workspace.landing.days()}
+    return _digest_of(workspace, period, days, workspace.policy.max_conversations_per_user)
+
+
+def labels_held_digest(workspace: Workspace, period: Period, max_conversations_per_user: int) -> str:
+    """What `period_digest` is where the warehouse holds the labels that the lake has now, counted with this bound."""
+    days = {day: labels_digest(workspace, day) for day in workspace.lake.days("screen_labels")}
+    return _digest_of(workspace, period, days, max_conversations_per_user)
+
+
+def _digest_of(workspace: Workspace, period: Period, days: Mapping[date, str | None], bound: int) -> str:
+    parts = [f"{day}={digest}" for day, digest in days.items() if period.start <= day < period.end]
     # People's answers; without any, the digest is what it was before there could be some.
     for day in workspace.lake.days("human_labels"):
         if period.start <= day < period.end:
             parts.append(f"coded {day}={workspace.lake.digest('human_labels', day)}")
-    parts.append(f"bound={workspace.policy.max_conversations_per_user}")
+    parts.append(f"bound={bound}")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+def topics_digest(workspace: Workspace, period: Period) -> str | None:
+    """Digest of a period's topics and of who is of them; None where they were not made, or were erased."""
+    try:
+        return "/".join(workspace.lake.digest(table, period.key) for table in ("topics", "topic_assignments"))
+    except OSError:
+        return None
 
 
 def naming_limits(workspace: Workspace) -> str:

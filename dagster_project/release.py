@@ -24,6 +24,7 @@ from dagster_project.domain.estimation.correction import MIN_CODED, MIN_CODED_A_
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import AGREEMENT, NOISY_USERS, PREVALENCE, PUBLISHED, TABLES, TOPICS
 from dagster_project.home import Home
+from dagster_project.methods import BUNDLE, bundle, definitions_of, digest_of
 from dagster_project.noisy_counts import Budget, noisy_users
 from dagster_project.policy.loader import Policy
 from dagster_project.report.datasheet import datasheet
@@ -48,7 +49,8 @@ class PeriodMetadata:
     """What the manifest says of one period, besides the policy: who labelled, with which questions, of which sample.
 
     labelling_usd: what that cost, None where nothing is paid. An exact cost would tell how many conversations were
-    looked at in detail: two digits of it are published.
+    looked at in detail: two digits of it are published. definitions: the codebook, facet by facet. models_digest: of
+    the SQL that counts.
     """
 
     period: Period
@@ -59,6 +61,8 @@ class PeriodMetadata:
     sample_design: Mapping[str, Any] = field(default_factory=lambda: {"mode": CENSUS})
     labelling_usd: float | None = None
     revision: int = 0
+    definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    models_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,11 @@ def release(
                 for one in sorted(periods, key=lambda one: one.period)
             ],
             about={"code_version": __version__, "policy": policy.as_manifest()},
-            pages={"report.html": render, "datasheet.md": datasheet},
+            pages={
+                "report.html": render,
+                "datasheet.md": datasheet,
+                BUNDLE: bundle(known_definitions(newest, periods)),
+            },
         )
         keep()
         snapshot = publish(home, ledger, newest, draft, at, step)
@@ -328,6 +336,12 @@ def correction_of(frames: Mapping[str, pl.DataFrame], one: PeriodMetadata) -> di
     }
 
 
+def known_definitions(newest: Snapshot | None, periods: Sequence[PeriodMetadata]) -> dict[str, Any]:
+    """Every definition by its digest: those of the releases before, and those of the new periods."""
+    earlier = definitions_of(newest) if newest else {}
+    return earlier | {digest_of(text): dict(text) for one in periods for text in one.definitions.values()}
+
+
 def _about(one: PeriodMetadata, policy: Policy, budget: Budget | None) -> dict[str, Any]:
     period = one.period
     return {
@@ -340,6 +354,8 @@ def _about(one: PeriodMetadata, policy: Policy, budget: Budget | None) -> dict[s
         "labellers": dict(one.labellers),
         "facet_versions": dict(one.facet_versions),
         "prompt_hashes": dict(one.prompt_hashes),
+        "definitions": {facet: digest_of(text) for facet, text in one.definitions.items()},
+        "code": {"version": __version__, "models": one.models_digest},
         "not_measured": list(one.not_measured),
         "sample_design": dict(one.sample_design),
         "labelling_usd": None if one.labelling_usd is None else float(f"{one.labelling_usd:.2g}"),

@@ -12,7 +12,16 @@ import polars as pl
 from pydantic import Field
 
 from dagster_project.assets.context import ConfideHome
-from dagster_project.days import STAGES, instrument, is_counted, period_digest, published_revisions, why_incomplete
+from dagster_project.days import (
+    STAGES,
+    instrument,
+    is_counted,
+    period_digest,
+    published_revisions,
+    topics_digest,
+    why_incomplete,
+)
+from dagster_project.dbt_project import project_digest
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
@@ -61,6 +70,8 @@ def about(workspace: Workspace, period: Period, revision: int) -> PeriodMetadata
         not_measured=[f.id for f in workspace.codebook if f.id not in asked and f.stage != "cluster"],
         labelling_usd=labelling_usd(workspace, period),
         revision=revision,
+        definitions={f.id: f.model_dump(mode="json") for f in workspace.codebook},
+        models_digest=project_digest(),
     )
 
 
@@ -79,7 +90,8 @@ def keep(workspace: Workspace, metadata: Sequence[PeriodMetadata], counted: Mapp
     """Keep who contributed to what is about to be published, for later corrections."""
     kept = Contributions(workspace.home)
     for one in metadata:
-        kept.keep(one.period, one.revision, counted[one.period], period_digest(workspace, one.period))
+        inputs, topics = period_digest(workspace, one.period), topics_digest(workspace, one.period) or ""
+        kept.keep(one.period, one.revision, counted[one.period], inputs, topics)
 
 
 def budget(workspace: Workspace) -> Budget | None:

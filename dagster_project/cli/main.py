@@ -189,6 +189,31 @@ def release(
 
 
 @app.command()
+def verify(
+    context: typer.Context,
+    release_id: Annotated[
+        str | None, typer.Argument(metavar="[RELEASE]", help="Its id; default the newest.", show_default=False)
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a release: its hashes, and its numbers recomputed from the labels of the home. Only reads."""
+    with one_line_causes():
+        from dagster_project.cli.verification_page import print_verification
+        from dagster_project.verifying import verify_release
+
+        workspace = workspace_of(context, home)
+        with progress_bar() as bar:
+            found = verify_release(workspace, bar, release_id)
+        if json:
+            show(found.as_json(), True)
+        else:
+            print_verification(found)
+        if not found.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
 def erase(
     context: typer.Context,
     user_id: Annotated[list[str] | None, typer.Option(help="A user's id as it stands in the logs.")] = None,

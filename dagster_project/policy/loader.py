@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dagster_project.domain.columns import Table
 from dagster_project.domain.disclosure.rules import Rules
-from dagster_project.domain.tables import Table
 from dagster_project.errors import ConfideError
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")

@@ -16,7 +16,7 @@ from dagster_project.home import Home
 from dagster_project.storage.files import private_folder, replacing
 from dagster_project.storage.warehouse import reading
 
-INPUTS = "inputs"
+INPUTS, TOPICS = "inputs", "topics"
 CELL = ["table_name", "cell"]
 SCHEMA = {
     "table_name": pl.String,
@@ -52,15 +52,15 @@ class Contributions:
     def __init__(self, home: Home) -> None:
         self._folder = home.private / "contributions"
 
-    def keep(self, period: Period, revision: int, rows: pl.DataFrame, inputs: str) -> None:
+    def keep(self, period: Period, revision: int, rows: pl.DataFrame, inputs: str, topics: str = "") -> None:
         """Keep those of a revision that is about to be published; one that never was is replaced by the next.
 
-        inputs: digest of what the period was counted from.
+        inputs: digest of what the period was counted from. topics: of its topics and who is of them.
         """
         file = self._file(period, revision)
         private_folder(file.parent)
         with replacing(file) as temporary:
-            rows.write_parquet(temporary, compression="zstd", metadata={INPUTS: inputs})
+            rows.write_parquet(temporary, compression="zstd", metadata={INPUTS: inputs, TOPICS: topics})
 
     def read(self, period: Period, revision: int) -> pl.DataFrame:
         """Those of a published revision. Raises NotComparable where they are gone, or damaged."""
@@ -73,8 +73,15 @@ class Contributions:
 
     def inputs(self, period: Period, revision: int) -> str | None:
         """Digest of what a revision was counted from; None where it is not kept."""
+        return self._kept(period, revision, INPUTS)
+
+    def topics(self, period: Period, revision: int) -> str | None:
+        """Digest of the topics that a revision was counted with; None where it is not kept."""
+        return self._kept(period, revision, TOPICS)
+
+    def _kept(self, period: Period, revision: int, name: str) -> str | None:
         try:
-            return pl.read_parquet_metadata(self._file(period, revision)).get(INPUTS)
+            return pl.read_parquet_metadata(self._file(period, revision)).get(name)
         except (OSError, pl.exceptions.PolarsError):
             return None
 

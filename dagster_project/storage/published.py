@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project.domain.tables import PUBLISHED, Kind, Table
+from dagster_project.domain.columns import Kind, Table
+from dagster_project.domain.tables import PUBLISHED
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 
@@ -86,17 +87,24 @@ def current(home: Home) -> Snapshot | None:
     return Snapshot(home.publications / target)
 
 
-def verify(snapshot: Snapshot) -> None:
-    """Raise SnapshotDamaged unless every file is the one of the manifest, and there is no other."""
+def damages(snapshot: Snapshot) -> list[str]:
+    """What of a release is not as its manifest says, in words that name files; empty where everything is.
+
+    Raises SnapshotDamaged where there is no manifest to go by.
+    """
     files = snapshot.manifest().get("files", {})
     there = {str(p.relative_to(snapshot.path)) for p in snapshot.path.rglob("*") if not p.is_dir()} - {MANIFEST}
-    if missing := sorted(set(files) - there):
-        raise SnapshotDamaged(f"release {snapshot.release_id}: {missing[0]} is missing")
+    found = [f"{name} is missing" for name in sorted(set(files) - there)]
     if added := len(there - set(files)):
-        raise SnapshotDamaged(f"release {snapshot.release_id}: {added} file(s) are not of the release")
-    for name, about in files.items():
-        if file_sha256(snapshot.path / name) != about["sha256"]:
-            raise SnapshotDamaged(f"release {snapshot.release_id}: {name} was altered")
+        found.append(f"{added} file(s) are not of the release")
+    altered = [name for name in files if name in there and file_sha256(snapshot.path / name) != files[name]["sha256"]]
+    return found + [f"{name} was altered" for name in altered]
+
+
+def verify(snapshot: Snapshot) -> None:
+    """Raise SnapshotDamaged unless every file is the one of the manifest, and there is no other."""
+    if found := damages(snapshot):
+        raise SnapshotDamaged(f"release {snapshot.release_id}: {found[0]}")
 
 
 def file_sha256(file: Path) -> str:

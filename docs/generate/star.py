@@ -6,7 +6,8 @@ below the period, the others above it, so that no line crosses a box.
 
 from xml.sax.saxutils import escape
 
-from dagster_project.domain.tables import COMMON_COLUMNS, TABLES, Role, Table
+from dagster_project.domain.columns import COMMON_COLUMNS, Role, Table
+from dagster_project.domain.tables import TABLES
 
 BOX, GAP, MARGIN = 232, 18, 24
 HEAD, ROW = 30, 19

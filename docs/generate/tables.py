@@ -5,7 +5,8 @@ Not here: the picture of them (`star.py`), what the numbers mean together (`docs
 
 from collections.abc import Mapping
 
-from dagster_project.domain.tables import COMMON_COLUMNS, PUBLISHED, SUPPRESSED, TABLES, Column, Role, Table
+from dagster_project.domain.columns import COMMON_COLUMNS, SUPPRESSED, Column, Role, Table
+from dagster_project.domain.tables import PUBLISHED, TABLES
 
 HEAD = """\
 <!-- Written by `python -m docs.generate` from dagster_project/domain/tables.py: change that, not this page. -->

@@ -29,7 +29,13 @@ from tests.support.candidates import WEEK
 from tests.support.killed_release import NEXT, SCENARIOS, THIRD, contributions_of, publish
 
 STEPS = [f"wrote tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")]
-STEPS += ["wrote confide.duckdb", "wrote report.html", "wrote datasheet.md", "wrote manifest.json"]
+STEPS += [
+    "wrote confide.duckdb",
+    "wrote report.html",
+    "wrote datasheet.md",
+    "wrote methods.json",
+    "wrote manifest.json",
+]
 STEPS += ["entered", "renamed", "pointed", "confirmed"]
 LONG = bool(os.environ.get("CONFIDE_AUDIT"))
 SEED = int(os.environ.get("CONFIDE_SEED", "3"))

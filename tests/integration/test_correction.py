@@ -74,6 +74,15 @@ def test_late_data_of_a_few_people_waits_and_of_enough_is_published_as_a_revisio
     assert "correction 1:" in (snapshot.path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_correction_is_recomputed_beside_what_it_corrects(home: Path) -> None:
+    """Prevents a revision from being checked as if nothing had been published before it."""
+    found = done(confide(home, "verify", "--json")).json
+    assert [(p["revision"], p["state"]) for p in found["periods"]] == [(0, "not_recomputable"), (1, "equal")], found
+    assert "labels of its days are not those that were counted" in found["periods"][0]["reason"]
+    assert found["periods"][1]["cells"]["topics"] == 0 and found["periods"][1]["notes"] == []
+    assert found["frozen"] == {"differ": []}
+
+
 def test_an_erasure_closes_the_period_to_correction(home: Path) -> None:
     """Prevents the erased person from being read off the difference of two revisions."""
     done(confide(home, "erase", "--user-id", "late11"))

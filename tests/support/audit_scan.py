@@ -12,13 +12,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from dagster_project.domain.columns import Table
 from dagster_project.domain.disclosure.audit import audit
 from dagster_project.domain.disclosure.editions import Edition, keys_of
 from dagster_project.domain.disclosure.primary import primary
 from dagster_project.domain.disclosure.rounding import round_count
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.periods import Period, PeriodKind
-from dagster_project.domain.tables import PREVALENCE, TABLES, Table
+from dagster_project.domain.tables import PREVALENCE, TABLES
 from dagster_project.home import Home
 from dagster_project.release import published_editions
 from dagster_project.storage.published import current

@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from dagster_project.domain.columns import Table
 from dagster_project.domain.estimation.wilson import wilson_interval
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.study import TALK_TYPES
-from dagster_project.domain.tables import TABLES, Table
+from dagster_project.domain.tables import TABLES
 from dagster_project.release import PeriodMetadata
 from tests.support.populations import UNCODED, Habits, judged, random_talks
 from tests.support.populations import candidate_rows as population_rows

@@ -12,20 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
+from dagster_project.domain.columns import CODED_COUNTS, CODED_ESTIMATES
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import (
-    AGREEMENT,
-    ANY_NUMBER,
-    BANDS,
-    CODED_COUNTS,
-    CODED_ESTIMATES,
-    ENDS,
-    ONE,
-    ONE_OR_MORE,
-    TABLES,
-)
+from dagster_project.domain.tables import AGREEMENT, ANY_NUMBER, BANDS, ENDS, ONE, ONE_OR_MORE, TABLES
 
 Row = dict[str, Any]
 KINDS = ("refusal", "safety", "boundary", "challenge", "correction", "other")

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dagster_project.domain.columns import Table
 from dagster_project.domain.disclosure.candidates import CandidateError
 from dagster_project.domain.disclosure.primary import Reason, primary, reason_to_withhold
 from dagster_project.domain.disclosure.suppression import PublishedRow, publishable, suppress
-from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS, Table
+from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
 from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK, Cell, Sizes, candidate_rows, counts, plain, rated, spread, tone
 from tests.support.populations import UNCODED, Habits, judged, random_talks

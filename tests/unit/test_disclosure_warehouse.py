@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dagster_project.domain.tables import TABLES, Table
+from dagster_project.domain.columns import Table
+from dagster_project.domain.tables import TABLES
 
 MODELS = Path(__file__).parents[2] / "dbt" / "models" / "publish"
 

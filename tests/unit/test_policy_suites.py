@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.domain.tables import TABLES, Role, Table
+from dagster_project.domain.columns import Role, Table
+from dagster_project.domain.tables import TABLES
 from dagster_project.policy.loader import Policy
 from expectations.runner import SUITES, SuiteError, read_suite
 

@@ -44,7 +44,7 @@ def test_a_release_has_every_file_of_the_contract(home: Home) -> None:
     manifest = json.loads((result.path / "manifest.json").read_text())
     there = {str(p.relative_to(result.path)) for p in result.path.rglob("*") if p.is_file()}
     tables = {f"tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")}
-    assert there == {*tables, "confide.duckdb", "report.html", "datasheet.md", "manifest.json"}
+    assert there == {*tables, "confide.duckdb", "report.html", "datasheet.md", "methods.json", "manifest.json"}
     assert set(manifest["files"]) == there - {"manifest.json"}
     for name, about in manifest["files"].items():
         file = result.path / name

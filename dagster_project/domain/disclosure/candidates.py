@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from dagster_project.domain.tables import TABLES, Table
+from dagster_project.domain.columns import Table
+from dagster_project.domain.tables import TABLES
 
 Row = Mapping[str, object]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from dagster_project.domain.columns import Role, Table
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import (
@@ -16,8 +17,6 @@ from dagster_project.domain.tables import (
     PUSHBACK,
     TABLES,
     USAGE_BANDS,
-    Role,
-    Table,
 )
 
 PublishedRow = dict[str, object]

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
+from dagster_project.domain.columns import Role, Table
 from dagster_project.domain.disclosure.candidates import CandidateError, Row, count, number
 from dagster_project.domain.disclosure.rounding import grid_step, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules
-from dagster_project.domain.tables import PREVALENCE, TABLES, Role, Table
+from dagster_project.domain.tables import PREVALENCE, TABLES
 
 
 class Reason(StrEnum):

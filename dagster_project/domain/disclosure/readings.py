@@ -19,12 +19,12 @@ from fractions import Fraction
 from functools import lru_cache
 from statistics import NormalDist
 
+from dagster_project.domain.columns import Role, Table
 from dagster_project.domain.disclosure.relations import denominator_of, set_of
 from dagster_project.domain.disclosure.rounding import grid_step, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
 from dagster_project.domain.disclosure.sets import Set
 from dagster_project.domain.estimation.wilson import CONFIDENCE
-from dagster_project.domain.tables import Role, Table
 
 CONVERSATIONS, USERS = "n", "u"
 Variable = tuple[str, Set]

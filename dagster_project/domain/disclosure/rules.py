@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from dagster_project.domain.tables import Table
+from dagster_project.domain.columns import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from dagster_project.domain.columns import CODED_SIDES, Column, Role, Table
 from dagster_project.domain.disclosure.candidates import CandidateError, Row, check_candidates, count, number
 from dagster_project.domain.disclosure.complementary import protect
 from dagster_project.domain.disclosure.corrections import Earlier
@@ -24,7 +25,7 @@ from dagster_project.domain.disclosure.primary import Decisions, primary
 from dagster_project.domain.disclosure.rounding import grid_step, outward, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
 from dagster_project.domain.estimation.correction import Estimate, corrected_share
-from dagster_project.domain.tables import AGREEMENT, CODED_SIDES, PREVALENCE, PUSHBACK, TABLES, Column, Role, Table
+from dagster_project.domain.tables import AGREEMENT, PREVALENCE, PUSHBACK, TABLES
 
 
 def suppress(
