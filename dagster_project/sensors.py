@@ -60,7 +60,7 @@ def inbox_sensor(enabled: bool) -> dg.SensorDefinition:
             asked.append(dg.RunRequest(run_key=seen.key(now), job_name=INBOX.name))
         yield from asked
         if not asked:
-            yield dg.SkipReason(f"{seen.waiting} files are still being written or were seen for the first time")
+            yield dg.SkipReason(f"nothing is ready; {seen.waiting} files were seen for the first time or still grow")
 
     return inbox
 

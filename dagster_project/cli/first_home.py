@@ -6,13 +6,15 @@ Not here: making it (`setting_up.py`), what the settings mean (`settings.py`).
 import sys
 from collections.abc import Mapping
 
-import click
 import typer
+from rich.prompt import Confirm, Prompt
 
 from dagster_project.cli.console import OUT
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
+from dagster_project.inbox import folder_of
 from dagster_project.setting_up import chosen_settings, create_home
+from dagster_project.settings import read_settings
 
 CLASSIFIER, PERIOD, INBOX = "classifier.kind", "release.period", "inbox.enabled"
 PERIODS = ("day", "week", "month")
@@ -35,7 +37,10 @@ def make_home(home: Home, classifier: str | None, period: str | None, inbox: boo
                 f"{home.settings_file} is there already and is kept: change {', '.join(sorted(chosen))} in it by hand"
             )
     elif sys.stdin.isatty() and sys.stdout.isatty():
-        chosen |= {name: _toml(value) for name, value in _asked(given).items()}
+        try:
+            chosen |= {name: _toml(value) for name, value in _asked(given).items()}
+        except EOFError:
+            raise typer.Abort from None
     create_home(home, chosen_settings(chosen))
     command = f"confide --home {home.root}"
     OUT.print(f"Home at {home.root}. Next: {command} ingest PATH", soft_wrap=True, markup=False)
@@ -47,7 +52,8 @@ def make_home(home: Home, classifier: str | None, period: str | None, inbox: boo
             f"   Then set ANTHROPIC_API_KEY; what labelling costs: {command} estimate", soft_wrap=True, markup=False
         )
     if chosen.get(INBOX) == _toml(True):
-        OUT.print(f"   Or put files into {home.root / 'inbox'} and start: {command} ui", soft_wrap=True, markup=False)
+        inbox_folder = folder_of(home, read_settings(home.settings_file))
+        OUT.print(f"   Or put files into {inbox_folder} and start: {command} ui", soft_wrap=True, markup=False)
 
 
 def _asked(given: Mapping[str, object]) -> dict[str, object]:
@@ -56,12 +62,12 @@ def _asked(given: Mapping[str, object]) -> dict[str, object]:
         OUT.print(
             "Who labels? local: a small model in the package, nothing leaves this machine; claude: better, by API."
         )
-        answers[CLASSIFIER] = typer.prompt("Classifier", "local", type=click.Choice(["local", "claude"]))
+        answers[CLASSIFIER] = Prompt.ask("Classifier", choices=["local", "claude"], default="local", console=OUT)
     if given[PERIOD] is None:
         OUT.print("What is released: each day, week or month? A short period shows less of few people.")
-        answers[PERIOD] = typer.prompt("Period", "week", type=click.Choice(list(PERIODS)))
+        answers[PERIOD] = Prompt.ask("Period", choices=list(PERIODS), default="week", console=OUT)
     if given[INBOX] is None:
-        answers[INBOX] = typer.confirm("Watch a folder for new files?", default=False)
+        answers[INBOX] = Confirm.ask("Watch a folder for new files?", default=False, console=OUT)
     return answers
 
 

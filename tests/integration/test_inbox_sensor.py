@@ -57,7 +57,7 @@ def test_new_files_are_taken_by_a_run_and_the_days_that_they_touch_are_asked_for
     """From a file to its days without a hand; twice asked for would be twice paid for, and never asked for be lost."""
     workspace, today = watched.workspace, datetime.now(UTC)
     records = [record(day, started_at=f"{day}T08:00:00Z") for day in DAYS]
-    put(workspace, f"{NAME}.jsonl", *records, record("now", started_at=(today - timedelta(seconds=1)).isoformat()))
+    put(workspace, f"{NAME}.jsonl", *records, record("now", started_at=(today + timedelta(hours=1)).isoformat()))
     assert watched.tick() == []
     age(workspace)
     (asked,) = watched.tick()
