@@ -20,7 +20,7 @@ from typing import Any
 
 from dagster_project.errors import ConfideError, UnexpectedError
 from dagster_project.home import Home, HomeError
-from dagster_project.intake import IntakeReport, files_of_folder, ingest
+from dagster_project.intake import IntakeReport, MissingFileError, files_of_folder, ingest
 from dagster_project.settings import Settings
 from dagster_project.storage.files import private_folder
 from dagster_project.storage.inbox_memory import TAKEN, InboxMemory
@@ -175,6 +175,9 @@ def take(workspace: Workspace, now: datetime, step: Step = lambda _: None) -> Ta
                 if len(batch) == 1:
                     memory.conclude(marks, str(error))
                     taken.given_up[str(error)] += 1
+            except MissingFileError:
+                # Removed since the last look: the others are tried again, and its name is told to nobody.
+                step("missing")
             except ConfideError:
                 memory.excuse(marks)
                 raise
@@ -214,7 +217,8 @@ def _files(workspace: Workspace, folder: Path) -> tuple[dict[str, tuple[Path, in
     for path in found:
         try:
             about = path.lstat()
-        except FileNotFoundError:
+        except OSError:
+            passed_over += 1
             continue
         if not stat.S_ISREG(about.st_mode):
             # A link may lead to where nothing was meant to be read, and a pipe waits for ever.

@@ -50,6 +50,10 @@ class IntakeError(ConfideError):
     """An ingest that could not start or finish; the message says why. What had landed stays."""
 
 
+class MissingFileError(IntakeError):
+    """A path that is not there; the message names it."""
+
+
 @dataclass
 class IntakeReport:
     """What became of every record of an ingest. accepted + duplicates + replaced + erased + quarantined = total.
@@ -201,7 +205,7 @@ def find_files(paths: Iterable[Path | str]) -> tuple[list[Path | RemoteFile], in
             # A pipe can be read once, and a file is looked at before it is read.
             raise IntakeError(f"{path}: neither a file nor a folder; save what it gives to a file first")
         else:
-            raise IntakeError(f"{path}: no such file or folder")
+            raise MissingFileError(f"{path}: no such file or folder")
     return list(files), passed_over
 
 

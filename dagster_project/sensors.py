@@ -12,6 +12,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from dagster_project.assets.context import ConfideHome
 from dagster_project.days import day_states, releasable
+from dagster_project.errors import scrubbed
 from dagster_project.inbox import look
 from dagster_project.jobs import DAILY, INBOX, RELEASE
 from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
@@ -50,7 +51,8 @@ def inbox_sensor(enabled: bool) -> dg.SensorDefinition:
     )
     def inbox(context: dg.SensorEvaluationContext, confide: ConfideHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workspace, now = confide.open(), datetime.now(UTC)
-        seen = look(workspace, now)
+        with scrubbed("looking at the inbox"):
+            seen = look(workspace, now)
         if seen is None:
             yield dg.SkipReason("files are being taken in")
             return

@@ -151,7 +151,7 @@ def _own_words(name: str) -> Iterator[None]:
             f"{name}: needs a package that is not installed: pip install {package}, then the same command again"
         ) from None
     except FileNotFoundError:
-        raise PlaceError(f"{name}: no such file or folder") from None
+        raise PlaceError(f"{name}: no such file or folder, or nobody answers there") from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OF_THIS_DISK:
             raise

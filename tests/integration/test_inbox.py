@@ -228,6 +228,21 @@ def test_a_file_that_no_reader_survives_is_given_up_by_itself_without_a_word_of_
     assert take(workspace, NOW + 9 * TICK).given_up == {}
 
 
+def test_a_file_that_is_taken_away_meanwhile_holds_up_no_other_and_is_not_named(workspace: Workspace) -> None:
+    """A run that fails over it would have the file's name, which may be a person's, in Dagster's history."""
+    gone = put(workspace, "gone.jsonl", record("c1"))
+    put(workspace, "stays.jsonl", record("c2"))
+    seen(workspace, NOW)
+    steps: list[str] = []
+
+    def step(name: str) -> None:
+        steps.append(name)
+        gone.unlink(missing_ok=True)
+
+    assert take(workspace, NOW + TICK, step).records["accepted"] == 1
+    assert steps[:2] == ["begun", "missing"]
+
+
 def test_what_is_no_fault_of_a_file_counts_against_none(workspace: Workspace) -> None:
     """A full disk for an hour would else give up everything that came in it."""
     put(workspace, "logs.jsonl", record("c1"))
