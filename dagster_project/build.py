@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_project.assets.classification import classification_assets
 from dagster_project.assets.coding import coding_assets
 from dagster_project.assets.context import ConfideHome, Silent
+from dagster_project.assets.inbox import inbox
 from dagster_project.assets.ingestion import ingestion_assets
 from dagster_project.assets.release import release_assets
 from dagster_project.assets.retention import HomeAlone, retention
@@ -20,10 +21,10 @@ from dagster_project.assets.topics import topic_assets
 from dagster_project.assets.warehouse import warehouse_assets
 from dagster_project.dbt_project import dbt_resource, manifest_path, use_home
 from dagster_project.home import Home
-from dagster_project.jobs import DAILY, MARTS, PUBLISH, RELEASE, RETENTION
+from dagster_project.jobs import DAILY, INBOX, MARTS, PUBLISH, RELEASE, RETENTION
 from dagster_project.partitions import PERIODS, daily_partitions
 from dagster_project.schedules import daily_schedule, retention_schedule
-from dagster_project.sensors import release_sensor, stale_days_sensor
+from dagster_project.sensors import inbox_sensor, release_sensor, stale_days_sensor
 from dagster_project.settings import read_settings
 from dagster_project.storage.landing import Landing
 
@@ -50,15 +51,20 @@ def build_definitions(root: Path, resources: Mapping[str, Any] | None = None) ->
         *warehouse_assets(manifest_path(home), days, PERIODS),
         *release_assets(PERIODS),
         retention,
+        inbox,
     ]
     return dg.Definitions(
         assets=[owned(asset) for asset in assets],
-        jobs=[DAILY, MARTS, PUBLISH, RELEASE, RETENTION],
+        jobs=[DAILY, INBOX, MARTS, PUBLISH, RELEASE, RETENTION],
         schedules=[
             daily_schedule(schedule.hour_utc, schedule.enabled),
             retention_schedule(schedule.hour_utc, settings.retention.days is not None),
         ],
-        sensors=[stale_days_sensor(schedule.enabled), release_sensor(schedule.enabled and schedule.release)],
+        sensors=[
+            stale_days_sensor(schedule.enabled),
+            release_sensor(schedule.enabled and schedule.release),
+            inbox_sensor(settings.inbox.enabled),
+        ],
         executor=dg.in_process_executor,
         resources={
             "confide": ConfideHome(root=str(home.root)),

@@ -67,6 +67,11 @@ class Home:
         return self.private / "ingest_index.sqlite"
 
     @property
+    def inbox_memory(self) -> Path:
+        """What became of the files of the folder that is watched (`inbox.py`)."""
+        return self.private / "inbox.sqlite"
+
+    @property
     def request_ledger(self) -> Path:
         return self.private / "ledger" / "requests.sqlite"
 

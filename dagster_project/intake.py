@@ -8,7 +8,7 @@ point, running it again ends in the same landing. Not here: formats (`sources/`)
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ from dagster_project.errors import ConfideError, scrubbed
 from dagster_project.home import Home
 from dagster_project.settings import TableSettings
 from dagster_project.sources import registry
+from dagster_project.sources.confide import Options
 from dagster_project.sources.mentions import ids_in, ids_in_path
 from dagster_project.sources.outcome import Parsed, Reason, Rejected
+from dagster_project.sources.places import RemoteFile, files_at, is_address, local_path
 from dagster_project.sources.streams import BytesRead
 from dagster_project.storage.in_use import in_use
 from dagster_project.storage.ingest_index import WAIT_SECONDS, Entry, IngestIndex, Verdict
@@ -46,6 +48,10 @@ NO_USER_IDS = (
 
 class IntakeError(ConfideError):
     """An ingest that could not start or finish; the message says why. What had landed stays."""
+
+
+class MissingFileError(IntakeError):
+    """A path that is not there; the message names it."""
 
 
 @dataclass
@@ -80,6 +86,17 @@ class IntakeReport:
         """What the operator should know now and not at release; empty when all is well."""
         readable = self.accepted + self.duplicates + self.replaced
         warnings = []
+        if not self.files:
+            warnings.append(
+                f"no file was read ({self.files_passed_over:,} of other kinds): in folders, names have to end in "
+                f"{', '.join(SUFFIXES)}, packed with .gz or .zst or not"
+            )
+        strange = sum(n for (_, why), n in self.formats.items() if why == registry.NOT_RECOGNISED)
+        if strange and self.quarantined:
+            warnings.append(
+                f"{strange:,} {'file was' if strange == 1 else 'files were'} of no format that is known: "
+                "docs/formats.md lists them; name one with --format, or your own table's columns in [sources.table]"
+            )
         if readable and self.without_user_id == readable:
             warnings.append(NO_USER_IDS)
         elif self.without_user_id:
@@ -113,7 +130,7 @@ class IntakeReport:
 
 def ingest(
     home: Home,
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     format: str = registry.AUTO,
     progress: Progress | None = None,
     now: datetime | None = None,
@@ -125,10 +142,10 @@ def ingest(
 ) -> IntakeReport:
     """Read chat logs into landing. Records that cannot be used are quarantined, and the others go on.
 
-    paths: files, and folders whose readable files are taken in order. now: the clock that future dates are
-    measured by. buffer_bytes: memory for rows before they are set aside on disk. started_at: when conversations began
-    that say no time themselves. table: the columns of tables. Raises IntakeError, UnknownFormatError, NoMappingError,
-    IngestBusyError, HomeError; no message holds a word of a conversation.
+    paths: files, folders whose readable files are taken in order, and addresses (`s3://…`) of such. now: the clock that
+    future dates are measured by. buffer_bytes: memory for rows before they are set aside on disk. started_at: when
+    conversations began that say no time themselves. table: the columns of tables. Raises IntakeError, PlaceError,
+    UnknownFormatError, NoMappingError, IngestBusyError, HomeError; no message holds a word of a conversation.
     """
     if format != registry.AUTO:
         registry.source_named(format, table)
@@ -145,13 +162,14 @@ def ingest(
         catch_up(index, landing)
         # Key and tombstones only now: another may have rotated or erased while this one waited.
         desk = _Desk(Pseudonyms(home.key()), Tombstones(home).read(), index, writer, quarantine, report)
-        for path, bytes_read in _files(files, progress):
-            chosen = registry.source_of(path, format, table)
-            as_what = (chosen.source.NAME, chosen.why)
-            report.formats[as_what] = report.formats.get(as_what, 0) + 1
-            records = chosen.source.read(path, now=now, started_at=started_at, bytes_read=bytes_read, scratch=home.tmp)
-            for record in records:
-                desk.take(path, record)
+        for file, bytes_read in _files(files, progress):
+            with file.at_hand(home.tmp) if isinstance(file, RemoteFile) else nullcontext(file) as path:
+                chosen = registry.source_of(path, format, table)
+                as_what = (chosen.source.NAME, chosen.why)
+                report.formats[as_what] = report.formats.get(as_what, 0) + 1
+                options = Options(now=now, started_at=started_at, bytes_read=bytes_read, scratch=home.tmp)
+                for record in chosen.source.read(path, **options):
+                    desk.take(file.name if isinstance(file, RemoteFile) else file, record)
         names = writer.land(lambda name: step(f"landed {name}"))
         quarantine.keep()
         step("quarantined")
@@ -163,28 +181,43 @@ def ingest(
     return report
 
 
-def find_files(paths: Iterable[Path]) -> tuple[list[Path], int]:
+def find_files(paths: Iterable[Path | str]) -> tuple[list[Path | RemoteFile], int]:
     """The files to read, and how many of the folders' files are of another kind.
 
-    A file that is named is taken whatever it is called. Raises IntakeError on a path that is not there.
+    A file that is named is taken whatever it is called. Raises IntakeError or PlaceError on a path that is not there.
     """
-    files: dict[Path, None] = {}
+    files: dict[Path | RemoteFile, None] = {}
     passed_over = 0
-    for path in paths:
-        if path.is_dir():
-            for found in _walk(path):
-                if found.name.lower().endswith(_READABLE):
-                    files.setdefault(found)
-                else:
-                    passed_over += 1
+    for given in paths:
+        address = str(given) if isinstance(given, str) and is_address(given) else None
+        path = Path(given) if address is None else local_path(address)
+        if path is None:
+            remote, others = files_at(str(address), _is_readable)
+            files.update(dict.fromkeys(remote))
+            passed_over += others
+        elif path.is_dir():
+            inside, others = files_of_folder(path)
+            files.update(dict.fromkeys(inside))
+            passed_over += others
         elif path.is_file():
             files.setdefault(path)
         elif path.exists():
             # A pipe can be read once, and a file is looked at before it is read.
             raise IntakeError(f"{path}: neither a file nor a folder; save what it gives to a file first")
         else:
-            raise IntakeError(f"{path}: no such file or folder")
+            raise MissingFileError(f"{path}: no such file or folder")
     return list(files), passed_over
+
+
+def files_of_folder(folder: Path) -> tuple[list[Path], int]:
+    """Its readable files in order, those of folders in it too, and how many are of another kind; no hidden ones."""
+    found = list(_walk(folder))
+    readable = [path for path in found if _is_readable(path.name)]
+    return readable, len(found) - len(readable)
+
+
+def _is_readable(name: str) -> bool:
+    return name.lower().endswith(_READABLE)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -221,22 +254,24 @@ def catch_up(index: IngestIndex, landing: Landing) -> None:
     index.cover(missing)
 
 
-def _files(files: list[Path], progress: Progress | None) -> Iterator[tuple[Path, BytesRead | None]]:
+def _files(
+    files: list[Path | RemoteFile], progress: Progress | None
+) -> Iterator[tuple[Path | RemoteFile, BytesRead | None]]:
     """Each file, and what is to be told how far reading it is."""
-    sizes = [_size(path) for path in files]
+    sizes = [_size(file) for file in files]
     total, done = sum(sizes), 0
-    for path, size in zip(files, sizes, strict=True):
+    for file, size in zip(files, sizes, strict=True):
         before = done
         bytes_read = (lambda n, before=before: progress(before + n, total)) if progress is not None else None
-        yield path, bytes_read
+        yield file, bytes_read
         done += size
         if progress is not None:
             progress(done, total)
 
 
-def _size(path: Path) -> int:
+def _size(file: Path | RemoteFile) -> int:
     try:
-        return path.stat().st_size
+        return file.n_bytes if isinstance(file, RemoteFile) else file.stat().st_size
     except OSError:
         return 0
 
@@ -266,7 +301,7 @@ class _Desk:
         self._pseudonyms, self._erased, self._index, self._writer = pseudonyms, erased, index, writer
         self._quarantine, self._report = quarantine, report
 
-    def take(self, path: Path, record: Parsed | Rejected) -> None:
+    def take(self, path: Path | str, record: Parsed | Rejected) -> None:
         if isinstance(record, Rejected):
             if names_erased(self._erased, self._pseudonyms, str(path), record.original):
                 self._report.erased += 1

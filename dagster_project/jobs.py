@@ -7,6 +7,11 @@ DAILY = dg.define_asset_job(
     selection=dg.AssetSelection.groups("ingestion", "classification", "warehouse"),
     description="Ingest, label and build some days.",
 )
+INBOX = dg.define_asset_job(
+    "take_inbox",
+    selection=dg.AssetSelection.groups("inbox"),
+    description="Ingest the files of the folder that is watched, each once.",
+)
 MARTS = dg.define_asset_job(
     "marts",
     selection=dg.AssetSelection.groups("topics", "marts"),

@@ -75,7 +75,7 @@ def _stage(workspace: Workspace, step: Step) -> None:
         step("landing")
         stage_lake(home, workspace.lake, rekeying, inputs)
         step("lake")
-        for cache in sorted(home.cache.glob("*.sqlite")):
+        for cache in [*sorted(home.cache.glob("*.sqlite")), home.inbox_memory]:
             stage_cache(cache, rekeying)
         write_rekeyed(home, rekeying, staged(home.warehouse))
         step("warehouse")

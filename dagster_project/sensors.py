@@ -1,24 +1,70 @@
-"""Sensors: late data asks for its days, complete periods ask for their release.
+"""Sensors: new files ask to be ingested, late data asks for its days, complete periods ask for their release.
 
-Not here: deciding what is stale or complete (`days.py`).
+Not here: deciding what is stale or complete (`days.py`), which files are ready (`inbox.py`).
 """
 
 import hashlib
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from dagster_project.assets.context import ConfideHome
 from dagster_project.days import day_states, releasable
-from dagster_project.jobs import DAILY, RELEASE
+from dagster_project.errors import scrubbed
+from dagster_project.inbox import look
+from dagster_project.jobs import DAILY, INBOX, RELEASE
 from dagster_project.partitions import PERIODS_NAME, day_ranges, key_ranges
+from dagster_project.workspace import Workspace
+
+STATE_TAG = "confide/landing"
+"""Which state of landing a run was asked for: two sensors that see the same ask for it once."""
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
     """The tags with which one run covers the partitions first..last."""
     return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+
+
+def requests_for(instance: dg.DagsterInstance, workspace: Workspace, days: Iterable[date]) -> Iterator[dg.RunRequest]:
+    """The daily job for some days, in few runs, each state of landing once, whoever asks."""
+    days = list(days)
+    for first, last in day_ranges(days):
+        state = "|".join(f"{d}:{workspace.landing.inputs(d)}" for d in days if first <= d <= last)
+        run_key = hashlib.sha256(state.encode()).hexdigest()
+        if instance.get_runs_count(dg.RunsFilter(tags={STATE_TAG: run_key})):
+            continue
+        tags = {**range_tags(first.isoformat(), last.isoformat()), STATE_TAG: run_key}
+        yield dg.RunRequest(run_key=run_key, job_name=DAILY.name, tags=tags)
+
+
+def inbox_sensor(enabled: bool) -> dg.SensorDefinition:
+    """Files of the folder that is watched are ingested once each, by a run; then the days that they touch are run."""
+
+    @dg.sensor(
+        name="inbox",
+        jobs=[INBOX, DAILY],
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING if enabled else dg.DefaultSensorStatus.STOPPED,
+        description="New files in the inbox: ingests them, each once, and runs the days that they touch.",
+    )
+    def inbox(context: dg.SensorEvaluationContext, confide: ConfideHome) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        workspace, now = confide.open(), datetime.now(UTC)
+        with scrubbed("looking at the inbox"):
+            seen = look(workspace, now)
+        if seen is None:
+            yield dg.SkipReason("files are being taken in")
+            return
+        asked = list(requests_for(context.instance, workspace, (d for d in seen.days if d < now.date())))
+        if seen.ready:
+            # Not here and now: a sensor has a minute, and a file may take an hour.
+            asked.append(dg.RunRequest(run_key=seen.key(now), job_name=INBOX.name))
+        yield from asked
+        if not asked:
+            yield dg.SkipReason(f"nothing is ready; {seen.waiting} files were seen for the first time or still grow")
+
+    return inbox
 
 
 def stale_days_sensor(enabled: bool) -> dg.SensorDefinition:
@@ -35,10 +81,7 @@ def stale_days_sensor(enabled: bool) -> dg.SensorDefinition:
         workspace = confide.open()
         today = datetime.now(UTC).date()
         stale = [s.day for s in day_states(workspace) if not s.built and s.day < today]
-        for first, last in day_ranges(stale):
-            state = "|".join(f"{d}:{workspace.landing.inputs(d)}" for d in stale if first <= d <= last)
-            run_key = hashlib.sha256(state.encode()).hexdigest()
-            yield dg.RunRequest(run_key=run_key, tags=range_tags(first.isoformat(), last.isoformat()))
+        yield from requests_for(context.instance, workspace, stale)
 
     return stale_days
 

@@ -1,7 +1,10 @@
-"""Making a home ready: folders, key, commented settings, Dagster's own settings. Safe to do twice.
+"""Making a home ready: folders, key, commented settings with what was chosen, Dagster's own. Safe to do twice.
 
 Not here: where things lie (`home.py`), what the settings mean (`settings.py`).
 """
+
+import re
+from collections.abc import Mapping
 
 from dagster_project.home import Home
 from dagster_project.settings import TEMPLATE
@@ -26,6 +29,17 @@ concurrency:
   runs:
     max_concurrent_runs: 4
 """
+
+
+def chosen_settings(choices: Mapping[str, str]) -> str:
+    """The commented settings with some values replaced: `section.key`, one of the template's, -> the value as TOML."""
+    text = TEMPLATE
+    for name, value in choices.items():
+        section, key = name.split(".")
+        found = re.search(rf"(?ms)^\[{section}\].*?^{key} = (\S+)", text)
+        assert found is not None, name
+        text = text[: found.start(1)] + value + text[found.end(1) :]
+    return text
 
 
 def create_home(home: Home, settings: str = TEMPLATE) -> None:

@@ -118,6 +118,14 @@ class ScheduleSettings(Section):
     hour_utc: int = Field(default=3, ge=0, le=23)
 
 
+class InboxSettings(Section):
+    """A folder that is watched, relative to the home: new files are ingested once, and their days are run."""
+
+    enabled: bool = False
+    folder: Path = Path("inbox")
+    format: str = "auto"
+
+
 class RetentionSettings(Section):
     """How long conversations are kept: older ones are erased by age, what was published stays."""
 
@@ -191,6 +199,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     differential_privacy: DifferentialPrivacySettings = DifferentialPrivacySettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    inbox: InboxSettings = InboxSettings()
     retention: RetentionSettings = RetentionSettings()
     codebook: CodebookSettings = CodebookSettings()
     report: ReportSettings = ReportSettings()
@@ -281,6 +290,11 @@ enabled = false
 enabled = false           # true: every day, yesterday is ingested, labelled and counted
 hour_utc = 3
 release = false           # true: complete periods are released without being asked for
+
+[inbox]                   # a folder that is watched while `confide ui` (or a Dagster daemon) runs
+enabled = false           # true: new files are ingested, once each, and the days that they touch are run
+# folder = "inbox"        # in the home, or a path; closed to others (0700)
+# format = "auto"
 
 [retention]
 # days = 365              # conversations older than this are erased, every day; what was published stays

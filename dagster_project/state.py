@@ -8,11 +8,15 @@ import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from dagster_project.days import day_states, waiting
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
+from dagster_project.inbox import look
+from dagster_project.sources.outcome import Reason
+from dagster_project.sources.registry import AUTO, source_named
 from dagster_project.storage.tombstones import Tombstones
 from dagster_project.workspace import Workspace
 
@@ -21,11 +25,12 @@ LOW_DISK_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: what, whether it is well, and else what to do."""
+    """One thing looked at: what, whether it is well, and else what to do. hint: what may come next where it is."""
 
     what: str
     ok: bool
     advice: str = ""
+    hint: str = ""
 
 
 def status_of(workspace: Workspace) -> dict[str, Any]:
@@ -52,6 +57,21 @@ def status_of(workspace: Workspace) -> dict[str, Any]:
         "erasures_pending": bool(Tombstones(workspace.home).pending()),
         "waiting": [period.key for period in waiting(workspace)],
         "current": newest.release_id if newest else None,
+        **({"inbox": inbox_of(workspace)} if workspace.settings.inbox.enabled else {}),
+    }
+
+
+def inbox_of(workspace: Workspace) -> dict[str, Any]:
+    """What lies in the folder that is watched, by count. Raises HomeError where it is unsafe."""
+    seen = look(workspace, datetime.now(UTC))
+    if seen is None:
+        return {"being_taken": True}
+    return {
+        "ready": len(seen.ready),
+        "waiting": seen.waiting,
+        "taken": seen.taken,
+        "given_up": dict(seen.given_up),
+        "passed_over": seen.passed_over,
     }
 
 
@@ -93,7 +113,7 @@ def examine(home: Home) -> list[Finding]:
     workspace = Workspace.open(home.root)
     findings.append(_tried("labeller", lambda: workspace.answers("screen").labeller))
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
-    findings.append(_users(workspace))
+    findings += [_logs(workspace), _refused(home), *_inbox(workspace), _users(workspace)]
     findings.append(
         Finding(
             "erasures carried out",
@@ -140,6 +160,61 @@ def _disk(home: Home) -> Finding:
     return Finding(
         "disk writable, over 2 GB free", writable and free > LOW_DISK_BYTES, "free some space or mend the mount"
     )
+
+
+def _logs(workspace: Workspace) -> Finding:
+    days = workspace.landing.days()
+    if days:
+        return Finding(f"chat logs of {len(days):,} days", True)
+    command = f"confide --home {workspace.home.root} ingest PATH"
+    return Finding("chat logs", True, hint=f"none yet: {command} (docs/formats.md lists what is read)")
+
+
+MENDED_BY = {
+    Reason.MISSING_TIME: "give their day with --started-at YYYY-MM-DD",
+    Reason.CONFLICT: "an id came twice with other contents: keep the right one",
+    Reason.UNREADABLE_FILE: "look at the file and its rights",
+    Reason.TRUNCATED_FILE: "fetch the file again",
+    Reason.DAMAGED_FILE: "fetch the file again",
+    Reason.INVALID_JSON: "if it is another format, name it with --format (docs/formats.md)",
+}
+"""What to do about refused records, by reason; the others are looked at one by one."""
+
+
+def _refused(home: Home) -> Finding:
+    """A hint and no fault: the others went on, and an operator may be content with that."""
+    reasons = sorted({file.parent.name for file in home.quarantine.glob("*/*.jsonl")})
+    if not reasons:
+        return Finding("refused records", True)
+    known = [f"{reason}: {MENDED_BY[Reason(reason)]}" for reason in reasons if reason in MENDED_BY]
+    hint = (
+        f"quarantine/ holds some ({', '.join(reasons)}); {'; '.join(known) or 'look at them there'}; then ingest again"
+    )
+    return Finding("refused records", True, hint=hint)
+
+
+def _inbox(workspace: Workspace) -> list[Finding]:
+    """Of the folder that is watched, where one is."""
+    if not workspace.settings.inbox.enabled:
+        return []
+    what = "inbox"
+    try:
+        seen = inbox_of(workspace)
+        if (format := workspace.settings.inbox.format) != AUTO:
+            source_named(format, workspace.settings.sources.table)
+    except ConfideError as error:
+        return [Finding(what, False, str(error))]
+    given_up = sum(seen.get("given_up", {}).values())
+    told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in seen.items() if isinstance(n, int) and n)
+    return [
+        Finding(
+            what,
+            not given_up,
+            f"{given_up} files were given up ({', '.join(seen.get('given_up', {}))}): mend or remove them; a changed "
+            "file is tried again",
+            hint=told and f"{told}; taken while `confide ui` or a Dagster daemon runs",
+        )
+    ]
 
 
 def _users(workspace: Workspace) -> Finding:

@@ -29,10 +29,10 @@ class DemoError(ConfideError):
     """The demo cannot have the folder it was given."""
 
 
-def demonstrate(root: Path, conversations: int, seed: int) -> None:
+def demonstrate(root: Path, conversations: int, seed: int) -> Path:
     """Make the demo home anew, run the path, publish a study window and its weeks, print the comparison with the truth.
 
-    Raises DemoError when the folder holds something that is not a demo.
+    Returns where the report is. Raises DemoError when the folder holds something that is not a demo.
     """
     began = time.monotonic()
     home = _fresh(Home(root.absolute()))
@@ -62,6 +62,15 @@ def demonstrate(root: Path, conversations: int, seed: int) -> None:
     OUT.print(f"Marts:    {current / 'confide.duckdb'}", soft_wrap=True)
     OUT.print(f"The UI:   confide --home {root} ui", soft_wrap=True)
     OUT.print(f"Took {time.monotonic() - began:.0f} s.")
+    return current / "report.html"
+
+
+def open_in_browser(report: Path) -> None:
+    """Show a report, or say where it is on a machine without a browser."""
+    import webbrowser
+
+    if not webbrowser.open(report.absolute().as_uri()):
+        OUT.print(f"There is no browser here: open {report} in one, or copy it to where there is.", soft_wrap=True)
 
 
 def _show(released: dict[str, Any] | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from dagster_project import __version__
 from dagster_project.cli.console import (
@@ -44,6 +45,14 @@ class Labeller(StrEnum):
     CLAUDE = "claude"
 
 
+class PeriodName(StrEnum):
+    """A period that is released by default."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         OUT.print(f"confide {__version__}")
@@ -64,20 +73,24 @@ def confide(
 
 
 @app.command()
-def init(context: typer.Context, home: HomeOption = None) -> None:
-    """Make a home: settings with comments, a random 32-byte key file (0600)."""
-    from dagster_project.setting_up import create_home
+def init(
+    context: typer.Context,
+    classifier: Annotated[Labeller | None, typer.Option(help="Who labels. Default: local.")] = None,
+    period: Annotated[PeriodName | None, typer.Option(help="What is released. Default: week.")] = None,
+    inbox: Annotated[bool | None, typer.Option("--inbox/--no-inbox", help="Watch a folder for new files.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Make a home: settings with comments, a random 32-byte key file (0600). Asks on a terminal what is not said."""
+    from dagster_project.cli.first_home import make_home
 
     with one_line_causes():
-        made = home_of(context, home)
-        create_home(made)
-        OUT.print(f"Home at {made.root}. Next: confide --home {made.root} ingest PATH", soft_wrap=True)
+        make_home(home_of(context, home), classifier and classifier.value, period and period.value, inbox)
 
 
 @app.command()
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Chat logs: files or folders.")],
+    paths: Annotated[list[str], typer.Argument(help="Chat logs: files, folders, or addresses (s3://…).")],
     format: Annotated[str, typer.Option("--format", help="auto decides by content; docs/formats.md has all.")] = "auto",
     started_at: Annotated[
         datetime | None,
@@ -262,7 +275,8 @@ def doctor(context: typer.Context, home: HomeOption = None, json: JsonOption = F
         else:
             for finding in findings:
                 mark = "[green]ok[/green]  " if finding.ok else "[red]mend[/red]"
-                OUT.print(mark, finding.what, "" if finding.ok else f"- {finding.advice}", soft_wrap=True)
+                said = finding.hint if finding.ok else finding.advice
+                OUT.print(mark, finding.what, f"- {escape(said)}" if said else "", soft_wrap=True)
         if not all(f.ok for f in findings):
             raise typer.Exit(1)
 
@@ -318,13 +332,16 @@ def demo(
     home: HomeOption = None,
     conversations: Annotated[int, typer.Option(help="Size of the synthetic world.")] = 6200,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic world.")] = 20260921,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in the browser at the end.")] = False,
 ) -> None:
     """The whole path on a synthetic world, in a home of its own, against the known truth."""
     with one_line_causes():
-        from dagster_project.cli.demonstration import demonstrate
+        from dagster_project.cli.demonstration import demonstrate, open_in_browser
 
         given = home or (context.obj or {}).get("home")
-        demonstrate(Path(given) if given else Path("demo-home"), conversations, seed)
+        report = demonstrate(Path(given) if given else Path("demo-home"), conversations, seed)
+        if open_:
+            open_in_browser(report)
 
 
 @app.command()

@@ -28,7 +28,8 @@ BUFFER_BYTES = 64 * 1024 * 1024
 _ROW_GROUP_BYTES = 16 * 1024 * 1024
 _ROW_OVERHEAD_BYTES = 700
 _MESSAGE_OVERHEAD_BYTES = 60
-_SCRATCH = "ingest-"
+SCRATCH = "ingest-"
+"""How folders in `private/tmp` begin that belong to one ingest: the next one removes what was left of it."""
 
 
 class _Rows:
@@ -69,11 +70,11 @@ class LandingWriter:
         self._scratch: list[pa.ipc.RecordBatchFileReader] = []
 
     def __enter__(self) -> Self:
-        for left in self._tmp.glob(f"{_SCRATCH}*"):
+        for left in self._tmp.glob(f"{SCRATCH}*"):
             shutil.rmtree(left, ignore_errors=True)
         for left in self._landing.root.glob("day=*/.*.tmp"):
             left.unlink(missing_ok=True)
-        self._folder = private_folder(self._tmp / f"{_SCRATCH}{secrets.token_hex(4)}")
+        self._folder = private_folder(self._tmp / f"{SCRATCH}{secrets.token_hex(4)}")
         return self
 
     def __exit__(

@@ -49,7 +49,7 @@ class Quarantine:
             file.close()
             path.unlink(missing_ok=True)
 
-    def add(self, reason: Reason, source: Path, line_number: int, original: bytes, n_bytes: int) -> None:
+    def add(self, reason: Reason, source: Path | str, line_number: int, original: bytes, n_bytes: int) -> None:
         """Take one record. line_number 0: the file as such. n_bytes: its whole length."""
         kept = original[:KEPT_BYTES]
         record: dict[str, Any] = {"file": os.fsencode(source).decode(errors="replace"), "line": line_number}

@@ -23,7 +23,7 @@ from dagster_project.storage.pseudonyms import Rekeying
 from dagster_project.storage.tombstones import Erased, Tombstones, document_of, tombstones_file
 
 STAGED = ".rotated"
-COLUMNS = {"user_key": "user", "conversation_key": "conversation", "content_hash": "content"}
+COLUMNS = {"user_key": "user", "conversation_key": "conversation", "content_hash": "content", "file_mark": "content"}
 ORDER = {
     "screen_labels": ("conversation_key", "facet", "value_index"),
     "detail_labels": ("conversation_key", "facet", "value_index"),

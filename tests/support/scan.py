@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-PRIVATE = ("landing", "private", "quarantine")
+PRIVATE = ("landing", "private", "quarantine", "inbox")
 
 
 def outside_private(home: Path) -> list[Path]:
