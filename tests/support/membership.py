@@ -66,6 +66,7 @@ class World:
             for row in own
             if not row["suppressed"]
             for column in ("n_conversations", "n_users")
+            if column in row
         }
 
     def others(self, seed: int) -> list[Talk]:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from dagster_project.domain.tables import ENDS, TABLES
+from dagster_project.storage.published import polars_schema
 
 WINDOW = (date(2026, 9, 21), date(2026, 11, 16), "window")
 TYPES = {
@@ -233,7 +234,12 @@ def tables_of(
         rows["usage_bands"] += _bands(period, size)
         rows["drift"] += _drift(period, size, least)
         rows["facets"] += _facets(period, size, least)
-    return {name: pl.DataFrame(found, infer_schema_length=None) for name, found in rows.items()}
+    return {
+        name: pl.DataFrame(found, infer_schema_length=None)
+        if found
+        else pl.DataFrame(schema=polars_schema(TABLES[name]))
+        for name, found in rows.items()
+    }
 
 
 def with_human_labels(tables: dict[str, pl.DataFrame], corrected: bool = True) -> dict[str, pl.DataFrame]:

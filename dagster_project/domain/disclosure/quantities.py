@@ -29,7 +29,17 @@ from dagster_project.domain.disclosure.relations_of_detail import HELPERS, table
 from dagster_project.domain.disclosure.rollups import inside, linked_sets
 from dagster_project.domain.disclosure.sets import Apart, Set, UsersApart, Within
 from dagster_project.domain.study import AFFECTIVE_TYPES
-from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
+from dagster_project.domain.tables import (
+    AGREEMENT,
+    BANDS,
+    FUNNEL,
+    PREVALENCE,
+    PUSHBACK,
+    SENTIMENT,
+    TABLES,
+    TOPICS,
+    USAGE_BANDS,
+)
 
 TABLE_OF: Mapping[str, str] = {
     "screened": PREVALENCE.name,
@@ -112,12 +122,17 @@ def quantities_of(number: int, edition: Edition, scope: Scope | None = None) -> 
     return out
 
 
+def _is_beyond(edition: Edition, table: str, row: Mapping[str, object]) -> bool:
+    """Whether a cell is a band of heavier use than the bound lets anybody have: the policy says that it is empty."""
+    return table == USAGE_BANDS.name and BANDS[str(row["band"])][0] > edition.max_conversations_per_user
+
+
 def _withheld(number: int, edition: Edition, scope: Scope) -> Iterable[Quantity]:
     shown = {set_of(name, row) for name in edition.rows for row in edition.published(name)}
     cells: dict[Set, set[Cell]] = {}
     for name, rows in edition.rows.items():
         for row in rows:
-            if row["suppressed"] and set_of(name, row) not in shown:
+            if row["suppressed"] and set_of(name, row) not in shown and not _is_beyond(edition, name, row):
                 cell = number, name, keys_of(TABLES[name], row)
                 if (standing := standing_for(set_of(name, row), scope)) is not None:
                     cells.setdefault(standing, set()).add(cell)
