@@ -30,7 +30,7 @@ WORTH: Mapping[str, float] = {
     "sentiment": 10,
     "topics": 10,
     "funnel": 8,
-    "usage_bands": 6,
+    "usage_bands": 0.5,
     "long_conversations": 5,
     "pushback": 4,
     "facets": 3,
