@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,9 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 
+FirstDayOption = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")]
+LastDayOption = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included.")]
+
 DEFAULT_HOME = Path("confide-home")
 
 
@@ -40,6 +44,16 @@ def home_of(context: typer.Context, home: Path | None) -> Home:
 def workspace_of(context: typer.Context, home: Path | None) -> Workspace:
     """The opened home. Raises ConfideError."""
     return Workspace.open(home_of(context, home).root)
+
+
+def day_of(moment: datetime | None) -> date | None:
+    """The day that an option named."""
+    return moment.date() if moment else None
+
+
+def separated(words: str) -> list[str]:
+    """The words of an option that takes several, by commas."""
+    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 def show(result: Mapping[str, Any], as_json: bool, title: str = "") -> None:

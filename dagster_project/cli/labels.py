@@ -1,12 +1,22 @@
 """`confide labels`: samples for human coders, and their answers back. Not here: what they do (`coding/`)."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dagster_project.cli.console import HomeOption, JsonOption, fail, one_line_causes, show, workspace_of
+from dagster_project.cli.console import (
+    FirstDayOption,
+    HomeOption,
+    JsonOption,
+    LastDayOption,
+    day_of,
+    fail,
+    one_line_causes,
+    separated,
+    show,
+    workspace_of,
+)
 
 labels_app = typer.Typer(
     no_args_is_help=True, help="A stratified sample for human coders, and their answers back: agreement and correction."
@@ -18,8 +28,8 @@ def export(
     context: typer.Context,
     size: Annotated[int, typer.Option(min=1, help="Conversations to draw, about.")] = 400,
     facets: Annotated[str | None, typer.Option(help="Facet ids, separated by commas.")] = None,
-    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included.")] = None,
+    from_: FirstDayOption = None,
+    to: LastDayOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -30,8 +40,8 @@ def export(
         from dagster_project.storage.in_use import in_use
 
         workspace = workspace_of(context, home)
-        wanted = [f.strip() for f in facets.split(",") if f.strip()] if facets else DEFAULT_FACETS
-        first, last = (moment.date() if moment else None for moment in (from_, to))
+        wanted = separated(facets) if facets else DEFAULT_FACETS
+        first, last = day_of(from_), day_of(to)
         with in_use(workspace.home):
             show(export_sample(workspace, first, last, size, wanted), json)
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,16 @@ from dagster_project import __version__
 from dagster_project.cli.console import (
     ERR,
     OUT,
+    FirstDayOption,
     HomeOption,
     JsonOption,
+    LastDayOption,
+    day_of,
     fail,
     home_of,
     one_line_causes,
     progress_bar,
+    separated,
     show,
     show_agreement,
     workspace_of,
@@ -129,8 +133,8 @@ def ingest(
 @app.command()
 def estimate(
     context: typer.Context,
-    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included.")] = None,
+    from_: FirstDayOption = None,
+    to: LastDayOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -141,14 +145,14 @@ def estimate(
         workspace = workspace_of(context, home)
         with progress_bar() as bar:
             bar.start("Estimating", 0)
-            show(estimate_run(workspace, _day(from_), _day(to), bar.advance), json)
+            show(estimate_run(workspace, day_of(from_), day_of(to), bar.advance), json)
 
 
 @app.command()
 def run(
     context: typer.Context,
-    from_: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day.")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included.")] = None,
+    from_: FirstDayOption = None,
+    to: LastDayOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -160,7 +164,7 @@ def run(
         if from_ and to and to < from_:
             raise typer.BadParameter("--to is before --from")
         with progress_bar() as bar:
-            show(run_days_and_marts(workspace, bar, _day(from_), _day(to)), json)
+            show(run_days_and_marts(workspace, bar, day_of(from_), day_of(to)), json)
 
 
 @app.command()
@@ -301,7 +305,7 @@ def classify(
             if needed and not needed.is_file():
                 raise fail(f"{needed} does not exist")
         said = read_said(against) if against else None
-        chosen = [f.strip() for f in facets.split(",") if f.strip()] if facets else None
+        chosen = separated(facets) if facets else None
         with progress_bar() as bar:
             bar.start("Classifying", 0)
             also = said.add if said else lambda _: None
@@ -364,10 +368,6 @@ def ui(
         }
         command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "-p", str(port)]
         raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
 
 
 def main() -> None:

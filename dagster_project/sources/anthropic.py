@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Unpack
 
-from dagster_project.sources.api_logs import Entry, entry_of
+from dagster_project.sources.api_logs import Entry, asked_of, entry_of
 from dagster_project.sources.building import as_list
 from dagster_project.sources.confide import Options
-from dagster_project.sources.outcome import Parsed, Reason, Refusal, Rejected
+from dagster_project.sources.outcome import Parsed, Rejected
 from dagster_project.sources.threads import Turn, read_threads
 
 NAME = "anthropic"
@@ -46,12 +46,7 @@ def read(path: Path, **options: Unpack[Options]) -> Iterator[Parsed | Rejected]:
 
 def turn_of(record: dict[str, Any]) -> Turn:
     """One entry of a log. Raises Refusal."""
-    entry = entry_of(record)
-    if entry is None:
-        raise Refusal(Reason.NO_MESSAGES)
-    messages = entry.request["messages"]
-    if not isinstance(messages, list):
-        raise Refusal(Reason.INVALID_MESSAGE)
+    entry, messages = asked_of(record)
     return Turn(
         messages=[*_system(entry), *messages, *_reply(entry)],
         thread=entry.thread(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagster_project.sources.building import as_dict, as_list, first_of
+from dagster_project.sources.outcome import Reason, Refusal
 
 REQUEST_KEYS = ("request", "body", "params", "input", "kwargs")
 REPLY_KEYS = ("response", "completion", "result", "reply", "output")
@@ -56,6 +57,17 @@ def entry_of(record: dict[str, Any]) -> Entry | None:
         return None
     reply = next((found for name in REPLY_KEYS if (found := _reply(record.get(name)))), {})
     return Entry(request, reply, record)
+
+
+def asked_of(record: dict[str, Any]) -> tuple[Entry, list[Any]]:
+    """A log entry taken apart, and the messages of its request. Raises Refusal."""
+    entry = entry_of(record)
+    if entry is None:
+        raise Refusal(Reason.NO_MESSAGES)
+    messages = entry.request["messages"]
+    if not isinstance(messages, list):
+        raise Refusal(Reason.INVALID_MESSAGE)
+    return entry, messages
 
 
 def _request(record: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Unpack
 
-from dagster_project.sources.api_logs import entry_of
+from dagster_project.sources.api_logs import asked_of, entry_of
 from dagster_project.sources.building import as_dict, as_list, with_marks
 from dagster_project.sources.confide import Options
-from dagster_project.sources.outcome import Parsed, Reason, Refusal, Rejected
+from dagster_project.sources.outcome import Parsed, Rejected
 from dagster_project.sources.threads import Turn, read_threads
 
 NAME = "openai"
@@ -42,12 +42,7 @@ def read(path: Path, **options: Unpack[Options]) -> Iterator[Parsed | Rejected]:
 
 def turn_of(record: dict[str, Any]) -> Turn:
     """One entry of a log. Raises Refusal."""
-    entry = entry_of(record)
-    if entry is None:
-        raise Refusal(Reason.NO_MESSAGES)
-    messages = entry.request["messages"]
-    if not isinstance(messages, list):
-        raise Refusal(Reason.INVALID_MESSAGE)
+    entry, messages = asked_of(record)
     replies = _replies(record, entry.reply)
     return Turn(
         messages=[message_of(m) for m in [*messages, *replies[:1]]],
