@@ -121,13 +121,18 @@ def warehouse_assets(
 def _build(dbt: Any, context: dg.AssetExecutionContext, arguments: list[str]) -> Iterator[Any]:
     """Run dbt and pass its events on. Raises BuildFailed in our own words: dbt's may quote a value."""
     invocation = dbt.cli(["build", *arguments], context=context, raise_on_error=False)
-    yield from invocation.stream()
+    failed = []
+    for event in invocation.stream_raw_events():
+        node = event.raw_event["data"].get("node_info", {})
+        if event.is_result_event and node.get("node_status") in ("error", "fail"):
+            failed.append(node["unique_id"])
+        yield from event.to_default_asset_events(
+            manifest=invocation.manifest,
+            dagster_dbt_translator=invocation.dagster_dbt_translator,
+            context=context,
+            target_path=invocation.target_path,
+        )
     if not invocation.is_successful():
-        failed = [
-            r["unique_id"]
-            for r in invocation.get_artifact("run_results.json")["results"]
-            if r["status"] in ("error", "fail")
-        ]
         raise BuildFailed(
             f"dbt: {len(failed)} of its nodes failed, the first {failed[0] if failed else 'before any ran'}"
         )

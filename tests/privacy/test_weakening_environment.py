@@ -26,6 +26,7 @@ from dagster_project.policy.loader import Policy
 from dagster_project.release import published_frame, suppressed_rows
 from dagster_project.running import first_cause, instance_of
 from dagster_project.sensors import range_tags
+from dagster_project.storage import warehouse
 from dagster_project.storage.lake import Lake
 from tests.support.candidates import WEEK, candidates, metadata
 from tests.support.homes import confide, warehouse_rows
@@ -109,6 +110,8 @@ def test_no_setting_of_dbt_comes_through_from_outside(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     before = warehouse_rows(home.root)
+    kept = [word for word in warehouse.COMMON_ARGUMENTS if word != "--no-write-json"]
+    monkeypatch.setattr(warehouse, "COMMON_ARGUMENTS", kept)  # so that dbt says what it was told
     for name, value in dbt_told_otherwise(elsewhere).items():
         monkeypatch.setenv(name, value)
     result = rebuild(home)
@@ -147,6 +150,7 @@ def test_dbt_keeps_no_failing_rows_and_tells_nobody_by_its_own_manifest(home: Ho
         "DBT_PROFILES_DIR",
         "DBT_PROJECT_DIR",
         "DBT_TARGET_PATH",
+        "DBT_LOG_LEVEL_FILE",
         "DBT_LOG_PATH",
         "DBT_SEND_ANONYMOUS_USAGE_STATS",
     }
