@@ -26,7 +26,8 @@ from dagster_project.storage.files import private_folder, replacing
 from dagster_project.storage.requests import facets_file, requests_file, write_requests
 from dagster_project.storage.warehouse_functions import register_estimators
 
-DBT_PROJECT = Path(__file__).parents[2] / "dbt"
+DBT_PROJECT = (Path(__file__).parents[1] / "dbt").resolve()
+"""In a checkout a link leads to `dbt/` beside the package; an installed package holds the files."""
 PUBLISH_TABLES = tuple(f"publish_{name}" for name in TABLES)
 DAILY_SELECTION = "tag:daily"
 PERIOD_SELECTION = "tag:period"
