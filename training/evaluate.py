@@ -139,8 +139,8 @@ def gate_figures(fitted: tuple[Sequence[Example], Fitted]) -> Figures:
     }
 
 
-def left_out_models(examples: Sequence[Example], vectors: CachedVectors, data: Path) -> Figures:
-    """Pushback in XSTest, each answering model left out in turn."""
+def named_by_model(examples: Sequence[Example], data: Path) -> list[Example]:
+    """The same examples; those of XSTest with the model that answered in their source's name."""
     model_of = {
         (r["messages"][0]["content"][:200], r["messages"][1]["content"][:200]): r["conversation_id"].split(":")[1]
         for r in train_rows(data / "dev" / "pushback.jsonl.gz")
@@ -153,7 +153,12 @@ def left_out_models(examples: Sequence[Example], vectors: CachedVectors, data: P
             return e
         return dataclasses.replace(e, source=f"xstest-v2 {model_of[e.turn.before[:200], e.turn.text[:200]]}")
 
-    known_models = [named(e) for e in examples]
+    return [named(e) for e in examples]
+
+
+def left_out_models(examples: Sequence[Example], vectors: CachedVectors, data: Path) -> Figures:
+    """Pushback in XSTest, each answering model left out in turn."""
+    known_models = named_by_model(examples, data)
     figures: Figures = {}
     for source in sorted({e.source for e in known_models if e.source.startswith("xstest-v2 ")}):
         tested, p, rest = left_out("pushback", known_models, vectors, source)
