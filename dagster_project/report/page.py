@@ -1,24 +1,24 @@
-"""The page: published tables and a manifest in, one HTML string out.
+"""The page: published tables and a manifest in, one HTML string out, and each chart as files beside it.
 
-Lives here: what stands on the page and in which order. Not here: the figures (`figures.py`), markup
-(`templates/`), where a page is written (`storage/publication.py`).
+Lives here: what stands on the page and in which order. Not here: the figures (`figures/`), markup
+(`templates/`), charts as files (`pictures.py`), where a page is written (`storage/publication.py`).
 """
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from dagster_project.codebook.loader import Codebook, shipped_codebook
-from dagster_project.report import words
+from dagster_project.report import pictures, words
 from dagster_project.report.about import agreement_rows, key_figures, measured_by, policy_rows, withheld_rows
 from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.drift import drift
 from dagster_project.report.figures.facets import facets
-from dagster_project.report.figures.parts import TableRow
+from dagster_project.report.figures.parts import Chart, Figure, TableRow
 from dagster_project.report.figures.prevalence import prevalence
 from dagster_project.report.figures.pushback import pushback
 from dagster_project.report.figures.sentiment import sentiment
@@ -26,6 +26,7 @@ from dagster_project.report.figures.topics import topics
 from dagster_project.report.figures.use import use
 from dagster_project.report.selection import Published
 
+PAGE = "report.html"
 FIGURES = (prevalence, topics, pushback, sentiment, use, drift, facets)
 HERE = Path(__file__).parent
 MODEL_CARD = "docs/models/local.md"
@@ -51,15 +52,61 @@ def render(
     self-harm (None: a neutral one; it cannot be left out). codebook: the shipped one unless given. Equal input
     gives equal bytes. Raises ValueError when there is no published period.
     """
-    import jinja2
+    context = _context(tables, manifest, codebook)
+    return _page(context, _figures(context), notice, help_line)
 
+
+def files(
+    tables: Mapping[str, pl.DataFrame],
+    manifest: Mapping[str, Any],
+    *,
+    notice: str | None = None,
+    help_line: str | None = None,
+    codebook: Codebook | None = None,
+) -> dict[str, str | bytes | pl.DataFrame]:
+    """The page as `render` makes it, and the files of its charts, by name in the release.
+
+    Text, bytes, and rows still to be written as CSV. Equal input gives equal files.
+    """
+    context = _context(tables, manifest, codebook)
+    figures = _figures(context)
+    charts = [(figure, chart) for figure in figures for chart in figure.drawn()]
+    return {
+        **pictures.files([(chart, _around(context, figure, chart, notice)) for figure, chart in charts], tables),
+        PAGE: _page(context, figures, notice, help_line),
+    }
+
+
+def _context(tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, Any], codebook: Codebook | None) -> Context:
     published = Published(tables, manifest)
     period = published.in_full()
     if period is None:
         raise ValueError("there is no published period to report on")
     book = codebook or shipped_codebook()
-    context = Context(published, period, words.labels_of(book), book)
-    figures = [figure for build in FIGURES if (figure := build(context)) is not None]
+    return Context(published, period, words.labels_of(book), book)
+
+
+def _figures(context: Context) -> list[Figure]:
+    return [figure for build in FIGURES if (figure := build(context)) is not None]
+
+
+def _around(context: Context, figure: Figure, chart: Chart, notice: str | None) -> pictures.Around:
+    """What a picture says beside its drawing. A trend is of other periods than the numbers of its figure."""
+    is_trend = chart is figure.trend
+    shown = context.published.trend() if is_trend else [context.period]
+    told = [f for f in figure.facts if not is_trend or f.term in {"Labelled by", "Interval"}]
+    return pictures.Around(
+        warning=notice or "",
+        above=[f"Figure {figure.number}. {words.span(shown[0].start, shown[-1].end)}"],
+        below=[chart.note, " ".join(f"{f.term}: {f.text}." for f in told), _made(context.published.manifest)],
+    )
+
+
+def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_line: str | None) -> str:
+    import jinja2
+
+    published, period, book = context.published, context.period, context.codebook
+    manifest = published.manifest
     style = (HERE / "style.css").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
@@ -120,7 +167,8 @@ def _plain(setting: Any) -> Any:
 
 def _made(manifest: Mapping[str, Any]) -> str:
     said = (("Release ", "release_id"), ("made ", "created_at"), ("with Confide ", "code_version"))
-    parts = [f"{before}{manifest[key]}" for before, key in said if manifest.get(key)]
+    told = {**manifest, "created_at": words.moment(str(manifest.get("created_at") or ""))}
+    parts = [f"{before}{told[key]}" for before, key in said if told.get(key)]
     return ", ".join(parts) + "." if parts else ""
 
 

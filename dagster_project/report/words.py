@@ -5,7 +5,7 @@ is laid out (`templates/`).
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from dagster_project.codebook.loader import Codebook
 
@@ -106,6 +106,16 @@ def signed_interval(low: float | None, high: float | None) -> str:
 def day(on: date) -> str:
     """'21 September 2026', whatever the host's locale."""
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def moment(stamp: str) -> str:
+    """An ISO time as '26 November 2026, 17:57 UTC'; what is none stays as it is."""
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    at = at.astimezone(UTC) if at.tzinfo else at
+    return f"{day(at.date())}, {at:%H:%M} UTC"
 
 
 def short_day(on: date) -> str:

@@ -3,6 +3,7 @@
 Not here: what a figure says (its own module), marks and axes (`charts.py`).
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,19 +11,21 @@ from dagster_project.codebook.loader import Codebook
 from dagster_project.report import charts, words
 from dagster_project.report.changes import with_changes
 from dagster_project.report.charts import Estimate, Shift, Step
-from dagster_project.report.figures.parts import Chart
+from dagster_project.report.figures.parts import Cells, Chart, Fact
 from dagster_project.report.selection import Published, Row, Shown, of_facet
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import dress
 from dagster_project.report.trends import Panel, trends
 
 NAMES = {
-    "prevalence": "the table of types",
-    "funnel": "the funnel",
-    "usage_bands": "the table of users",
-    "long_conversations": "the table of very long conversations",
+    "prevalence": "shares",
+    "funnel": "steps",
+    "usage_bands": "bands of users",
+    "long_conversations": "shares of very long conversations",
 }
-"""Tables that share a figure, by what people call them."""
+"""What people call the cells of tables that share a figure."""
+WILSON = f"{words.INTERVAL[:4]}, Wilson, clustered by user"
+BOOTSTRAP = f"{words.INTERVAL[:4]}, bootstrap over users, n = 1,000"
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,28 @@ class Context:
     labels: Mapping[str, str]
     codebook: Codebook
 
+    def facts(
+        self, denominator: str, interval: str, facets: Sequence[str], tables: Sequence[str] = ()
+    ) -> tuple[Fact, ...]:
+        """What stands beside every figure. tables: those with a fixed grid, of which it is told what is withheld."""
+        labellers = self.labellers(*facets)
+        every = (
+            Fact("Denominator", denominator),
+            Fact("Labelled by", words.listed(labellers)),
+            Fact("Interval", interval),
+            Fact("Withheld", "; ".join(told for table in tables if (told := self.withheld(table)))),
+        )
+        return tuple(fact for fact in every if fact.text)
+
     def withheld(self, table: str) -> str:
         """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
         rows = self.rows(table)
         n = sum(1 for r in rows if r["suppressed"])
-        name = NAMES.get(table, "the table below")
-        return "" if not rows else f"Withheld: {n if n else 'none'} of the {len(rows)} cells of {name}."
+        return (
+            ""
+            if not rows
+            else f"{words.count(n) if n else 'none'} of {words.count(len(rows))} {NAMES.get(table, 'cells')}"
+        )
 
     def rows(self, table: str) -> list[Row]:
         return self.published.rows(table, self.period)
@@ -66,10 +85,10 @@ class Context:
         name = label or self.label(row["category"])
         return Estimate(name, row[measure], row[f"{measure}_low"], row[f"{measure}_high"], strong)
 
-    def labelled(self, *facets: str) -> str:
+    def labellers(self, *facets: str) -> list[str]:
+        """Who answered some facets, each once."""
         said = self.published.about(self.period, "labellers")
-        names = list(dict.fromkeys(str(of_facet(said, f)) for f in facets if of_facet(said, f)))
-        return f"Labelled by {words.listed(names)}." if names else ""
+        return list(dict.fromkeys(str(of_facet(said, f)) for f in facets if of_facet(said, f)))
 
     def agreement(self, facet: str) -> str:
         """How far the labeller of a figure agrees with people, in one sentence; nothing where people labelled none."""
@@ -85,7 +104,7 @@ class Context:
         return f"Agreement with people: kappa {words.signed(row['kappa'])} ({words.INTERVAL} {between}), {seen}."
 
     def dressed(self, sheet: Sheet, chart_id: str, title: str, description: str, variant: str) -> str:
-        chart_id = f"c-{chart_id.replace('_', '-')}"
+        chart_id = f"c-{file_name(chart_id)}"
         return dress(sheet.svg(), chart_id=chart_id, title=title, description=description, variant=variant)
 
     def both(self, chart_id: str, title: str, description: str, draw: Callable[[bool], Sheet]) -> tuple[str, ...]:
@@ -96,14 +115,26 @@ class Context:
         )
 
     def chart(
-        self, chart_id: str, heading: str, draw: Callable[..., Sheet], rows: Sequence[object], signed: bool = False
+        self,
+        chart_id: str,
+        heading: str,
+        draw: Callable[..., Sheet],
+        rows: Sequence[object],
+        cells: Cells,
+        signed: bool = False,
     ) -> Chart:
-        """One chart, wide and narrow. signed: its numbers are changes, not shares."""
+        """One chart, wide and narrow. cells: what it draws. signed: its numbers are changes, not shares."""
         description = "; ".join(_described(row, signed) for row in rows)
-        return Chart(heading, self.both(chart_id, heading, description, lambda narrow: draw(rows, narrow=narrow)))
+        drawings = self.both(chart_id, heading, description, lambda narrow: draw(rows, narrow=narrow))
+        return Chart(heading, drawings, name=file_name(chart_id), cells=cells)
 
     def grid(
-        self, chart_id: str, heading: str, columns: Sequence[str], rows: list[tuple[str, list[float | None]]]
+        self,
+        chart_id: str,
+        heading: str,
+        columns: Sequence[str],
+        rows: list[tuple[str, list[float | None]]],
+        cells: Cells,
     ) -> Chart:
         description = "; ".join(
             f"{name}: " + ", ".join(f"{column} {words.share(v)}" for column, v in zip(columns, values, strict=True))
@@ -113,7 +144,8 @@ class Context:
         def draw(narrow: bool) -> Sheet:
             return charts.cells(columns, rows, narrow=narrow, strong=1 if rows and rows[0][0] == "All types" else 0)
 
-        return Chart(heading, self.both(chart_id, heading, description, draw))
+        drawings = self.both(chart_id, heading, description, draw)
+        return Chart(heading, drawings, name=file_name(chart_id), cells=cells)
 
     def trend(
         self,
@@ -133,15 +165,15 @@ class Context:
         breaks = frozenset(i for i in range(1, len(series)) if series[i] != series[i - 1])
         low, high = ("change_low", "change_high") if around_zero else (f"{measure}_low", f"{measure}_high")
         found = [self.published.rows(table, p) for p in periods]
-        panels = []
+        panels: list[Panel] = []
+        drawn: list[Row] = []
         for category in categories:
-            points = []
-            for rows in found:
-                row = next((r for r in rows if is_of(r, category)), {})
-                points.append(Estimate("", row.get(measure), row.get(low), row.get(high)))
+            own = [next((r for r in rows if is_of(r, category)), {}) for rows in found]
+            points = [Estimate("", row.get(measure), row.get(low), row.get(high)) for row in own]
             name = "All types" if category in {"any", "affective"} else self.label(category)
             if sum(point.value is not None for point in points) > 1:
                 panels.append(Panel(name, points, breaks))
+                drawn.extend(row for row in own if row)
         if not panels:
             return None
         panels, compared = with_changes(panels)
@@ -164,7 +196,12 @@ class Context:
         )
         if breaks:
             note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
-        return Chart(heading, drawings, note)
+        return Chart(heading, drawings, note, f"{table}-trend", Cells(table, drawn))
+
+
+def file_name(chart_id: str) -> str:
+    """The name of a chart in the page and of its files: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", chart_id.lower())
 
 
 def _described(row: object, signed: bool) -> str:

@@ -8,12 +8,25 @@ from dagster_project.report.selection import Row
 
 
 @dataclass(frozen=True)
+class Cells:
+    """The published rows that a chart draws, and the table that they are of."""
+
+    table: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
 class Chart:
-    """A heading and its drawings: SVG strings that are safe to put into the page."""
+    """A heading and its drawings: SVG strings that are safe to put into the page, the widest first.
+
+    name: of its files, and unique in the page; cells: what it draws. Neither where a chart has no drawing.
+    """
 
     heading: str
     drawings: tuple[str, ...]
     note: str = ""
+    name: str = ""
+    cells: Cells | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,14 @@ class Tree:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What a reader must know beside a figure's numbers: of how many, by whom, how sure."""
+
+    term: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """Everything the page shows of one figure."""
 
@@ -63,12 +84,18 @@ class Figure:
     lead: str
     charts: tuple[Chart, ...]
     panels: tuple[Chart, ...]
+    facts: tuple[Fact, ...]
     caption: tuple[str, ...]
     tables: tuple[Table, ...]
     trend: Chart | None = None
     trend_note: str = ""
     trees: tuple[Tree, ...] = ()
     help_line: bool = False
+
+    def drawn(self) -> list[Chart]:
+        """Every chart with a drawing, in the order of the page."""
+        every = (*self.charts, *self.panels, *([self.trend] if self.trend else []), *(t.drawing for t in self.trees))
+        return [chart for chart in every if chart.drawings]
 
 
 def table(

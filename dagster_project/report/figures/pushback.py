@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
-from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.figures.context import WILSON, Context
+from dagster_project.report.figures.parts import Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
@@ -39,19 +39,40 @@ def pushback(ctx: Context) -> Figure | None:
             "person requests or says. It may be right or wrong to do so: this figure counts, it does not judge."
         ),
         charts=(
-            ctx.chart("pushback", "Conversations with any pushback", charts.shares, rates),
-            ctx.grid("kinds", "By kind of pushback", [ctx.short(k) for k in KINDS], kinds),
-            ctx.grid("thirds", "Where it first occurs", [ctx.label(t) for t in THIRDS], thirds),
+            ctx.chart(
+                "pushback",
+                "Conversations with any pushback",
+                charts.shares,
+                rates,
+                _cells(by, types, ["any"], ["any"]),
+            ),
+            ctx.grid(
+                "pushback-kinds",
+                "By kind of pushback",
+                [ctx.short(k) for k in KINDS],
+                kinds,
+                _cells(by, types, KINDS, ["any"]),
+            ),
+            ctx.grid(
+                "pushback-thirds",
+                "Where it first occurs",
+                [ctx.label(t) for t in THIRDS],
+                thirds,
+                _cells(by, types, ["any"], THIRDS),
+            ),
         ),
         panels=(),
+        facts=ctx.facts(
+            f"{words.about(whole.get('of_conversations'))} analysed conversations of "
+            f"{words.about(whole.get('of_users'))} users; for a type, those of that type",
+            WILSON,
+            ("pushback",),
+            ("pushback",),
+        ),
         caption=(
-            f"Denominator: {words.about(whole.get('of_conversations'))} analysed conversations of "
-            f"{words.about(whole.get('of_users'))} users; for a type, those of that type.",
-            f"Dot: rate. Line and brackets: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
+            f"Dot: rate. Line: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
             "the assistant’s turns.",
-            ctx.labelled("pushback"),
             ctx.agreement("pushback"),
-            ctx.withheld("pushback"),
         ),
         tables=(
             table("Pushback by type and kind", keys[:2], measures, _pushback_rows(ctx, main, 2)),
@@ -86,6 +107,13 @@ def _pushback_rows(ctx: Context, rows: Sequence[Row], keys: int) -> list[tuple[t
         )
         found.append((shown, r, measures))
     return found
+
+
+def _cells(
+    by: Mapping[tuple[str, str, str], Row], types: Sequence[str], kinds: Sequence[str], positions: Sequence[str]
+) -> Cells:
+    keys = [(t, kind, position) for t in types for kind in kinds for position in positions]
+    return Cells("pushback", [by[key] for key in keys if key in by])
 
 
 def _rate(by: Mapping[tuple[str, str, str], Row], affective_type: str, kind: str, position: str) -> float | None:
