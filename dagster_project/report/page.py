@@ -24,6 +24,7 @@ from dagster_project.report.figures.pushback import pushback
 from dagster_project.report.figures.sentiment import sentiment
 from dagster_project.report.figures.topics import topics
 from dagster_project.report.figures.use import use
+from dagster_project.report.measured import facts, measured
 from dagster_project.report.selection import Published
 
 PAGE = "report.html"
@@ -94,7 +95,7 @@ def _around(context: Context, figure: Figure, chart: Chart, notice: str | None) 
     """What a picture says beside its drawing. A trend is of other periods than the numbers of its figure."""
     is_trend = chart is figure.trend
     shown = context.published.trend() if is_trend else [context.period]
-    told = [f for f in figure.facts if not is_trend or f.term in {"Labelled by", "Interval"}]
+    told = [f for f in facts(context, figure.basis) if not is_trend or f.term in {"Labelled by", "Interval"}]
     return pictures.Around(
         warning=notice or "",
         above=[f"Figure {figure.number}. {words.span(shown[0].start, shown[-1].end)}"],
@@ -119,7 +120,7 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
     policy = published.about(period, "policy", {})
     rules = policy_rows(policy)
     reasoned = any(reason for _, _, reason in rules)
-    measured = measured_by(published, period, book)
+    by = measured_by(published, period, book)
     lacking = list(published.about(period, "not_measured", []))
     titles = {f.id: f.title for f in book}
     private = {f.id for f in book if f.publish == "no"}
@@ -134,11 +135,12 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
         n_periods=len(published.periods()),
         revision=int(published.about(period, "revision", 0)),
         key_figures=key_figures(published, period),
-        figures=figures,
-        measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in measured],
+        figures=[(f, facts(context, f.basis), measured(context, f.basis)) for f in figures],
+        defined=[f.id for f in book if f.id not in lacking],
+        measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in by],
         agreement_table=agreement_rows(published, period, words.labels_of(book)),
         is_corrected=any(row.get("corrected_share") is not None for row in published.rows("prevalence", period)),
-        uses_local=any(m.labeller.startswith("local") for m in measured),
+        uses_local=any(m.labeller.startswith("local") for m in by),
         model_card=str(manifest.get("model_card") or MODEL_CARD),
         not_measured=[titles.get(f, f) for f in lacking if f not in private],
         policy_table=[_row(what, value, *([reason] if reasoned else [])) for what, value, reason in rules],

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.report.page import render
 from tests.support.published_tables import (
     manifest_of,
@@ -349,3 +350,24 @@ def test_without_enough_labels_the_page_says_that_nothing_is_corrected(tables: d
     few = render(with_human_labels(tables, corrected=False), manifest_of(tables))
     assert "People labelled too few conversations to correct a share by" in few
     assert "they are not corrected for its errors: people labelled too few" in " ".join(few.split())
+
+
+def test_beside_each_figure_stands_how_it_was_measured(page: str, tables: dict[str, pl.DataFrame]) -> None:
+    """A number is read by what was asked, by whom and how well: on another page it would be read by nobody."""
+    said = {name: " ".join(text.split()) for name, text in Parsed(page).section_text.items()}
+    for figure in ("prevalence", "topics", "pushback", "sentiment", "use", "drift", "facets"):
+        assert "How this was measured" in said[figure] and "labelled by local-1-3f9a2c" in said[figure]
+        assert "version 1 of the question" in said[figure] and "prompt " in said[figure]
+    asked = next(f for f in shipped_codebook() if f.id == "pushback")
+    assert asked.question in said["pushback"] and all(c.definition in said["pushback"] for c in asked.categories)
+    assert "No human labels cover this period" in said["pushback"]
+    assert "Percentile bootstrap" in said["sentiment"] and "Wilson" in said["prevalence"]
+    assert "10 users and 15 conversations" in said["pushback"] and "25 users and 50 conversations" in said["topics"]
+    withheld = int(tables["pushback"]["suppressed"].sum())
+    assert f"{withheld} of {tables['pushback'].height} cells" in said["pushback"]
+
+
+def test_a_break_says_what_is_other(weekly_page: str) -> None:
+    """A dashed line alone leaves open whether the labeller, the question or the prompt changed."""
+    said = " ".join(weekly_page.split())
+    assert "From 26 October 2026: labeller local-2-77b0d1 after local-1-3f9a2c (" in said

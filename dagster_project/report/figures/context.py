@@ -11,21 +11,11 @@ from dagster_project.codebook.loader import Codebook
 from dagster_project.report import charts, words
 from dagster_project.report.changes import with_changes
 from dagster_project.report.charts import Estimate, Shift, Step
-from dagster_project.report.figures.parts import Cells, Chart, Fact
+from dagster_project.report.figures.parts import Cells, Chart
 from dagster_project.report.selection import Published, Row, Shown, of_facet
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import dress
 from dagster_project.report.trends import Panel, trends
-
-NAMES = {
-    "prevalence": "shares",
-    "funnel": "steps",
-    "usage_bands": "bands of users",
-    "long_conversations": "shares of very long conversations",
-}
-"""What people call the cells of tables that share a figure."""
-WILSON = f"{words.INTERVAL[:4]}, Wilson, clustered by user"
-BOOTSTRAP = f"{words.INTERVAL[:4]}, bootstrap over users, n = 1,000"
 
 
 @dataclass(frozen=True)
@@ -36,29 +26,6 @@ class Context:
     period: Shown
     labels: Mapping[str, str]
     codebook: Codebook
-
-    def facts(
-        self, denominator: str, interval: str, facets: Sequence[str], tables: Sequence[str] = ()
-    ) -> tuple[Fact, ...]:
-        """What stands beside every figure. tables: those with a fixed grid, of which it is told what is withheld."""
-        labellers = self.labellers(*facets)
-        every = (
-            Fact("Denominator", denominator),
-            Fact("Labelled by", words.listed(labellers)),
-            Fact("Interval", interval),
-            Fact("Withheld", "; ".join(told for table in tables if (told := self.withheld(table)))),
-        )
-        return tuple(fact for fact in every if fact.text)
-
-    def withheld(self, table: str) -> str:
-        """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
-        rows = self.rows(table)
-        n = sum(1 for r in rows if r["suppressed"])
-        return (
-            ""
-            if not rows
-            else f"{words.count(n) if n else 'none'} of {words.count(len(rows))} {NAMES.get(table, 'cells')}"
-        )
 
     def rows(self, table: str) -> list[Row]:
         return self.published.rows(table, self.period)
@@ -84,11 +51,6 @@ class Context:
     def share(self, row: Row, measure: str, *, label: str = "", strong: bool = False) -> Estimate:
         name = label or self.label(row["category"])
         return Estimate(name, row[measure], row[f"{measure}_low"], row[f"{measure}_high"], strong)
-
-    def labellers(self, *facets: str) -> list[str]:
-        """Who answered some facets, each once."""
-        said = self.published.about(self.period, "labellers")
-        return list(dict.fromkeys(str(of_facet(said, f)) for f in facets if of_facet(said, f)))
 
     def agreement(self, facet: str) -> str:
         """How far the labeller of a figure agrees with people, in one sentence; nothing where people labelled none."""
@@ -195,8 +157,21 @@ class Context:
             f"{'is' if n_changed == 1 else 'are'} told apart from chance (Benjamini–Hochberg, 5{words.THIN}%)."
         )
         if breaks:
-            note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
+            note += " A dashed line marks a change of labeller or definition: across it, periods do not compare. "
+            note += " ".join(self._new_series(periods[i - 1], periods[i], facets) for i in sorted(breaks))
         return Chart(heading, drawings, note, f"{table}-trend", Cells(table, drawn))
+
+    def _new_series(self, before: Shown, after: Shown, facets: tuple[str, ...]) -> str:
+        """What is other from a period on, for each question that a trend rests on."""
+        told = []
+        for key, what in (("labellers", "labeller"), ("facet_versions", "version"), ("prompt_hashes", "prompt")):
+            pairs: dict[tuple[str, str], list[str]] = {}
+            for facet in facets:
+                was, now = (str(of_facet(self.published.about(p, key), facet) or "none") for p in (before, after))
+                if was != now:
+                    pairs.setdefault((was[:20], now[:20]), []).append(self.facet(facet))
+            told += [f"{what} {now} after {was} ({words.listed(names)})" for (was, now), names in pairs.items()]
+        return f"From {words.day(after.start)}: {'; '.join(told)}."
 
 
 def file_name(chart_id: str) -> str:

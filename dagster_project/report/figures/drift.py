@@ -2,8 +2,8 @@
 
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
-from dagster_project.report.figures.context import WILSON, Context
-from dagster_project.report.figures.parts import Cells, Figure, counts, table
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 MOST = 10
@@ -39,7 +39,7 @@ def drift(ctx: Context) -> Figure | None:
         ),
         charts=tuple(drawn),
         panels=(),
-        facts=ctx.facts(
+        basis=Basis(
             f"{words.about(whole.get('of_conversations'))} conversations of {words.about(whole.get('of_users'))} users",
             WILSON,
             ("type_at_start", "type_at_end"),

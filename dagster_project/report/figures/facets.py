@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
-from dagster_project.report.figures.context import WILSON, Context
-from dagster_project.report.figures.parts import Cells, Chart, Figure, counts, table
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Chart, Figure, counts, table
 from dagster_project.report.selection import Row
 
 ADD_UP = {"one": "each conversation has one value", "one_or_more": "a conversation may have several values"}
@@ -24,7 +24,7 @@ def facets(ctx: Context) -> Figure | None:
         lead="Further questions of the codebook, each of the conversations that it applies to and could be told of.",
         charts=tuple(drawn),
         panels=(),
-        facts=ctx.facts("told above each chart", WILSON, names, ("facets",)),
+        basis=Basis("told above each chart", WILSON, tuple(names), ("facets",)),
         caption=(
             f"Dot: share. Line: {words.INTERVAL}.",
             "These describe words of one conversation. They say nothing of a person’s health, and nothing of causes.",

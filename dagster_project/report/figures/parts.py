@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from dagster_project.report import words
 from dagster_project.report.selection import Row
 
+WILSON = f"95{words.THIN}%, Wilson, clustered by user"
+BOOTSTRAP = f"95{words.THIN}%, bootstrap over users, n = 1,000"
+"""The two ways in which intervals are made."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -75,6 +79,19 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What a figure's numbers rest on.
+
+    interval: how it was made, in a few words. facets: whose labels are counted. tables: of which the cells are.
+    """
+
+    denominator: str
+    interval: str
+    facets: tuple[str, ...]
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Figure:
     """Everything the page shows of one figure."""
 
@@ -84,11 +101,10 @@ class Figure:
     lead: str
     charts: tuple[Chart, ...]
     panels: tuple[Chart, ...]
-    facts: tuple[Fact, ...]
+    basis: Basis
     caption: tuple[str, ...]
     tables: tuple[Table, ...]
     trend: Chart | None = None
-    trend_note: str = ""
     trees: tuple[Tree, ...] = ()
     help_line: bool = False
 

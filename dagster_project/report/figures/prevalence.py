@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dagster_project.domain.study import AFFECTIVE_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Step
-from dagster_project.report.figures.context import WILSON, Context
-from dagster_project.report.figures.parts import Cells, Figure, counts, table
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 
@@ -40,7 +40,7 @@ def prevalence(ctx: Context) -> Figure | None:
         ),
         charts=tuple(drawn),
         panels=(),
-        facts=ctx.facts(
+        basis=Basis(
             f"{words.about(whole.get('n_conversations'))} counted conversations of "
             f"{words.about(whole.get('n_users'))} users",
             WILSON,

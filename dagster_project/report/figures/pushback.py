@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
-from dagster_project.report.figures.context import WILSON, Context
-from dagster_project.report.figures.parts import Cells, Figure, counts, table
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
@@ -62,7 +62,7 @@ def pushback(ctx: Context) -> Figure | None:
             ),
         ),
         panels=(),
-        facts=ctx.facts(
+        basis=Basis(
             f"{words.about(whole.get('of_conversations'))} analysed conversations of "
             f"{words.about(whole.get('of_users'))} users; for a type, those of that type",
             WILSON,

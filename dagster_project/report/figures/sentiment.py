@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate, Shift
-from dagster_project.report.figures.context import BOOTSTRAP, Context
-from dagster_project.report.figures.parts import Cells, Figure, counts, table
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import BOOTSTRAP, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 LATER = "Change without the first message: second and third to the last three"
@@ -58,7 +58,7 @@ def sentiment(ctx: Context) -> Figure | None:
             ),
         ),
         panels=(),
-        facts=ctx.facts(
+        basis=Basis(
             f"{words.about(whole.get('n_conversations'))} conversations of "
             f"{words.about(whole.get('n_users'))} users in which all six messages could be told"
             if whole

@@ -7,7 +7,7 @@ from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Topic
 from dagster_project.report.figures.context import Context, file_name
-from dagster_project.report.figures.parts import Branch, Cells, Chart, Figure, Tree, counts, table
+from dagster_project.report.figures.parts import Basis, Branch, Cells, Chart, Figure, Tree, counts, table
 from dagster_project.report.selection import Row
 from dagster_project.report.topic_map import Spot, topic_map
 
@@ -59,7 +59,7 @@ def topics(ctx: Context) -> Figure | None:
         ),
         charts=(),
         panels=panels,
-        facts=ctx.facts("analysed conversations of each kind", "none is given for topics", ("topic",)),
+        basis=Basis("analysed conversations of each kind", "none is given for topics", ("topic",), ("topics",)),
         caption=(
             f"Up to {TOPICS_SHOWN} topics a kind, largest first; the bars of all kinds have one scale.",
             "A topic is published only when enough people share it, so the shares of a kind need not add up.",

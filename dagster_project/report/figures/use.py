@@ -3,8 +3,8 @@
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
-from dagster_project.report.figures.context import WILSON, Context
-from dagster_project.report.figures.parts import Cells, Figure, counts, table
+from dagster_project.report.figures.context import Context
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 
@@ -43,7 +43,7 @@ def use(ctx: Context) -> Figure | None:
             ),
         ),
         panels=(),
-        facts=ctx.facts(
+        basis=Basis(
             f"{words.about(of_users)} users with an affective conversation; "
             f"{words.about(whole.get('of_conversations'))} analysed conversations of "
             f"{words.about(whole.get('of_users'))} users",
