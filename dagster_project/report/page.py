@@ -24,6 +24,7 @@ from dagster_project.report.figures.pushback import pushback
 from dagster_project.report.figures.sentiment import sentiment
 from dagster_project.report.figures.topics import topics
 from dagster_project.report.figures.use import use
+from dagster_project.report.glossary import FirstUses, of_the_report
 from dagster_project.report.measured import facts, measured
 from dagster_project.report.selection import Published
 
@@ -116,6 +117,7 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["words"] = FirstUses(of_the_report())
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = published.about(period, "policy", {})
     rules = policy_rows(policy)
@@ -151,6 +153,7 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
         bound=_plain(policy.get("max_conversations_per_user")),
         facets=[f for f in book if f.id not in lacking],
         sample_design=_design(published.about(period, "sample_design")),
+        glossary=of_the_report(),
         made=_made(manifest),
         files_table=[
             _row(name, *(str(said.get(key, "")) for key in ("rows", "bytes", "sha256")))

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from dagster_project.codebook.loader import shipped_codebook
+from dagster_project.report.glossary import Entry, FirstUses, of_the_report
 from dagster_project.report.page import render
 from tests.support.published_tables import (
     manifest_of,
@@ -371,3 +372,26 @@ def test_a_break_says_what_is_other(weekly_page: str) -> None:
     """A dashed line alone leaves open whether the labeller, the question or the prompt changed."""
     said = " ".join(weekly_page.split())
     assert "From 26 October 2026: labeller local-2-77b0d1 after local-1-3f9a2c (" in said
+
+
+def test_each_word_is_linked_where_it_is_first_used(page: str) -> None:
+    """A reader meets "withheld" in Figure 1; what it means must not be found by chance at the foot of the page."""
+    linked = re.findall(r'<a class="word" href="#(word-[a-z-]+)">([^<]+)</a>', page)
+    assert len(linked) == len({anchor for anchor, _ in linked}) >= 9
+    first = page.index('<section id="prevalence"')
+    for anchor, text in (
+        ("word-denominator", "Denominator"),
+        ("word-suppressed", "Withheld"),
+        ("word-labeller", "Labelled by"),
+    ):
+        assert first < page.index(f'href="#{anchor}">{text}<') < page.index('<section id="topics"')
+    words = {entry.anchor for entry in of_the_report()}
+    assert {anchor for anchor, _ in linked} <= words and all(f'<dt id="{w}">' in page for w in words)
+
+
+def test_linking_words_lets_nothing_through() -> None:
+    """The filter makes markup out of text: it must not make any of what it was given."""
+    link = FirstUses([Entry("cell", "A row.", report=["cells"])])
+    said = str(link('<b onclick="x">Cells</b> & a cell'))
+    assert said == '&lt;b onclick=&#34;x&#34;&gt;<a class="word" href="#word-cell">Cells</a>&lt;/b&gt; &amp; a cell'
+    assert link("excellent cells") == "excellent cells"
