@@ -62,8 +62,8 @@ class Context:
         seen = f"on {words.about(row['n_labelled'])} conversations that people labelled too"
         if row["kappa"] is None:
             return f"Agreement with people: {words.share(row['accuracy'])}, {seen}; too few are of it for more."
-        between = words.signed_interval(row["kappa_low"], row["kappa_high"])
-        return f"Agreement with people: kappa {words.signed(row['kappa'])} ({words.INTERVAL} {between}), {seen}."
+        kappa, between = words.signed_of(row, "kappa", "kappa_low", "kappa_high")
+        return f"Agreement with people: kappa {kappa} ({words.INTERVAL} {between}), {seen}."
 
     def dressed(self, sheet: Sheet, chart_id: str, title: str, description: str, variant: str) -> str:
         chart_id = f"c-{file_name(chart_id)}"
@@ -183,10 +183,10 @@ def _described(row: object, signed: bool) -> str:
     """One row of a chart in words, for those who hear it."""
     if isinstance(row, Estimate):
         say, between = (words.signed, words.signed_interval) if signed else (words.share, words.share_interval)
-        interval = f", interval {between(row.low, row.high)}" if row.value is not None and row.low is not None else ""
-        return f"{row.label}: {say(row.value)}{interval}"
+        ends = f", interval {between(row.low, row.high, row.value)}" if None not in (row.value, row.low) else ""
+        return f"{row.label}: {say(row.value, row.low, row.high)}{ends}"
     if isinstance(row, Shift):
-        return f"{row.label}: start {words.signed(row.start)}, end {words.signed(row.end)}"
+        return f"{row.label}: start {words.signed(row.start, row.end)}, end {words.signed(row.end, row.start)}"
     if isinstance(row, Step):
         return f"{row.label}: {words.count(row.n_conversations)}"
     raise TypeError(f"no words for a {type(row).__name__}")

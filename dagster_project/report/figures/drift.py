@@ -65,4 +65,4 @@ def _estimate(ctx: Context, row: Row) -> Estimate:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (*counts(row), words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"]))
+    return (*counts(row), *words.share_of(row, "share", "share_low", "share_high"))

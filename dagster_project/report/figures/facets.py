@@ -61,5 +61,5 @@ def _type(ctx: Context, row: Row) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    share = words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"])
+    share = words.share_of(row, "share", "share_low", "share_high")
     return *counts(row), words.count(row["of_conversations"]), *share

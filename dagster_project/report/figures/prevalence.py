@@ -24,7 +24,7 @@ def prevalence(ctx: Context) -> Figure | None:
     steps = [Step(ctx.label(r["step"]), r["n_conversations"], _part(r["n_conversations"], first)) for r in funnel]
     title = "How common affective conversations are"
     if any_type.get("share") is not None:
-        title = f"Affective conversations are {words.share(any_type['share'])} of all that were counted"
+        title = f"Affective conversations are {_told(any_type, 'share')[0]} of all that were counted"
     cells = Cells("prevalence", shown)
     drawn = [ctx.chart("prevalence", "Share of all counted conversations", charts.shares, estimates, cells)]
     if steps:
@@ -95,19 +95,23 @@ def _correction(ctx: Context, any_type: Row, rows: Sequence[Row]) -> str:
     told = "The table has the corrected shares beside the raw ones; where one is missing, too few were labelled."
     if value is None:
         return told
-    interval = words.share_interval(any_type["corrected_low"], any_type["corrected_high"])
-    raw = words.share(any_type["share"])
-    return f"Corrected for the labeller's error, {raw} affective are {words.share(value)} ({interval}). {told}"
+    corrected, interval = _told(any_type, "corrected")
+    raw, _ = _told(any_type, "share")
+    return f"Corrected for the labeller's error, {raw} affective are {corrected} ({interval}). {told}"
+
+
+def _told(row: Row, what: str) -> tuple[str, str]:
+    """A share, raw (`share`) or corrected (`corrected`), and its interval."""
+    return words.share_of(row, "share" if what == "share" else "corrected_share", f"{what}_low", f"{what}_high")
 
 
 def _prevalence_cells(row: Row, corrected: bool) -> tuple[str, ...]:
     whole = row["category"] == "all"  # all of all: there is nothing to be unsure of
-    interval = "–" if whole else words.share_interval(row["share_low"], row["share_high"])
-    cells = (*counts(row), words.share(row["share"]), interval)
+    share, interval = _told(row, "share")
+    cells = (*counts(row), share, "–" if whole else interval)
     if not corrected:
         return cells
-    ends = words.share_interval(row["corrected_low"], row["corrected_high"])
-    return (*cells, words.share(row["corrected_share"]), ends)
+    return (*cells, *_told(row, "corrected"))
 
 
 def _part(n: int | None, whole: int | None) -> float | None:

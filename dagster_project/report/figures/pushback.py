@@ -24,7 +24,8 @@ def pushback(ctx: Context) -> Figure | None:
     thirds = [(ctx.type(t), [_rate(by, t, "any", third) for third in THIRDS]) for t in types]
     title = "How often the assistant pushes back"
     if whole.get("rate") is not None:
-        title = f"The assistant pushes back in {words.share(whole['rate'])} of the analysed conversations"
+        rate, _ = words.share_of(whole, "rate", "rate_low", "rate_high")
+        title = f"The assistant pushes back in {rate} of the analysed conversations"
     main = [r for r in rows if r["position"] == "any"]
     placed = [r for r in rows if r["kind"] == "any" and r["position"] != "any"]
     rest = [r for r in rows if r["kind"] != "any" and r["position"] != "any"]
@@ -102,8 +103,7 @@ def _pushback_rows(ctx: Context, rows: Sequence[Row], keys: int) -> list[tuple[t
             *counts(r),
             words.count(r["of_conversations"]),
             words.count(r["of_users"]),
-            words.share(r["rate"]),
-            words.share_interval(r["rate_low"], r["rate_high"]),
+            *words.share_of(r, "rate", "rate_low", "rate_high"),
         )
         found.append((shown, r, measures))
     return found

@@ -103,10 +103,11 @@ def sentiment(ctx: Context) -> Figure | None:
 
 
 def _tone_cells(row: Row) -> tuple[str, ...]:
-    tone = (words.signed(row[f"sentiment_{part}"]) for part in ("start", "end", "change"))
-    later = words.signed(row.get("tone_first")), words.signed(row.get("later_change"))
-    ends = words.signed_interval(row.get("later_low"), row.get("later_high"))
-    return (*counts(row), *tone, words.signed_interval(row["change_low"], row["change_high"]), *later, ends)
+    start, end = row["sentiment_start"], row["sentiment_end"]
+    tone = words.signed(start, end), words.signed(end, start)
+    change = words.signed_of(row, "sentiment_change", "change_low", "change_high")
+    later = words.signed_of(row, "later_change", "later_low", "later_high")
+    return (*counts(row), *tone, *change, words.signed(row.get("tone_first")), *later)
 
 
 def _tone_title(rows: Sequence[Row]) -> str:
@@ -116,7 +117,7 @@ def _tone_title(rows: Sequence[Row]) -> str:
         return "How expressed tone moves within a conversation"
     if len(known) == 1:
         row = known[0]
-        change = words.signed(row["sentiment_change"]).lstrip(f"+{words.MINUS}")
+        change = words.signed_of(row, "sentiment_change", "change_low", "change_high")[0].lstrip(f"+{words.MINUS}")
         if row["change_low"] > 0:
             return f"Expressed tone ends higher than it starts, by {change} on a scale from −1 to +1"
         if row["change_high"] < 0:

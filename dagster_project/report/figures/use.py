@@ -73,10 +73,10 @@ def use(ctx: Context) -> Figure | None:
 
 
 def _band_cells(row: Row) -> tuple[str, ...]:
-    share = words.share(row["share_of_users"]), words.share_interval(row["share_low"], row["share_high"])
+    share = words.share_of(row, "share_of_users", "share_low", "share_high")
     return words.count(row["n_users"]), words.count(row["of_users"]), *share
 
 
 def _long_cells(row: Row) -> tuple[str, ...]:
-    share = words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"])
+    share = words.share_of(row, "share", "share_low", "share_high")
     return *counts(row), words.count(row["of_conversations"]), *share
