@@ -35,11 +35,12 @@ AGREEMENT_NAMES = {"affective_type": "affective"}
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """One number of the line at the top."""
+    """One number of the line at the top. ends: of its interval, not to be broken over lines."""
 
     value: str
     label: str
-    note: str
+    note: str = ""
+    ends: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,20 +62,20 @@ def key_figures(published: Published, period: Shown) -> list[KeyFigure]:
         found.append(KeyFigure(words.count(whole["n_conversations"]), "conversations counted", users))
     if row := prevalence.get("affective"):
         share, ends = words.share_of(row, "share", "share_low", "share_high")
-        found.append(KeyFigure(share, "seek advice, support, company or roleplay", _interval(ends)))
+        found.append(KeyFigure(share, "seek advice, support, company or roleplay", *_interval(ends)))
     for row in published.rows("pushback", period):
         if (row["affective_type"], row["kind"], row["position"]) == ("any", "any", "any"):
             rate, ends = words.share_of(row, "rate", "rate_low", "rate_high")
-            found.append(KeyFigure(rate, "of those analysed meet pushback", _interval(ends)))
+            found.append(KeyFigure(rate, "of those analysed meet pushback", *_interval(ends)))
     for row in published.rows("sentiment", period):
         if row["affective_type"] == "any":
             change, ends = words.signed_of(row, "sentiment_change", "change_low", "change_high")
-            found.append(KeyFigure(change, "change in expressed tone, start to end", _interval(ends)))
+            found.append(KeyFigure(change, "change in expressed tone, start to end", *_interval(ends)))
     return found
 
 
-def _interval(text: str) -> str:
-    return "" if text == words.WITHHELD else f"{words.INTERVAL} {text}"
+def _interval(ends: str) -> tuple[str, str]:
+    return ("", "") if ends == words.WITHHELD else (words.INTERVAL, ends)
 
 
 def measured_by(published: Published, period: Shown, book: Codebook) -> list[MeasuredBy]:
