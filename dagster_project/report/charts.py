@@ -104,7 +104,7 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
         colour = "ink" if row.strong else "accent"
         if row.low is not None and row.high is not None:
             _whisker(sheet, x(row.low), x(row.high), y, colour)
-        sheet.dot(x(row.value), y, colour, 72)
+        sheet.dot(x(row.value), y, colour, 48)
     return sheet
 
 
@@ -135,7 +135,7 @@ def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
         colour = "ink" if row.strong else "accent"
         if row.low is not None and row.high is not None:
             _whisker(sheet, x(row.low), x(row.high), y, colour)
-        sheet.dot(x(row.value), y, colour, 72)
+        sheet.dot(x(row.value), y, colour, 48)
     return sheet
 
 
