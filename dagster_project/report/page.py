@@ -18,7 +18,7 @@ from dagster_project.report.about import agreement_rows, key_figures, measured_b
 from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.drift import drift
 from dagster_project.report.figures.facets import facets
-from dagster_project.report.figures.parts import Chart, Figure, TableRow
+from dagster_project.report.figures.parts import Chart, Fact, Figure, TableRow
 from dagster_project.report.figures.prevalence import prevalence
 from dagster_project.report.figures.pushback import pushback
 from dagster_project.report.figures.sentiment import sentiment
@@ -100,8 +100,13 @@ def _around(context: Context, figure: Figure, chart: Chart, notice: str | None) 
     return pictures.Around(
         warning=notice or "",
         above=[f"Figure {figure.number}. {words.span(shown[0].start, shown[-1].end)}"],
-        below=[chart.note, " ".join(f"{f.term}: {f.text}." for f in told), _made(context.published.manifest)],
+        below=[chart.note, " ".join(_said(figure, fact) for fact in told), _made(context.published.manifest)],
     )
+
+
+def _said(figure: Figure, fact: Fact) -> str:
+    """Withheld cells are counted for a figure as a whole: alone, a picture must not seem to be all of it."""
+    return f"{fact.term}{f' in Figure {figure.number}' if fact.term == 'Withheld' else ''}: {fact.text}."
 
 
 def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_line: str | None) -> str:

@@ -10,6 +10,7 @@ import pytest
 import vl_convert
 
 from dagster_project.report import page, pictures
+from dagster_project.report.figures.context import file_name
 from dagster_project.report.svg import LIGHT
 from tests.support.published_tables import manifest_of, weekly_tables, window_tables, with_human_labels
 
@@ -120,6 +121,7 @@ def test_a_picture_alone_says_that_it_is_synthetic_and_of_what(files: Files) -> 
         assert said.startswith(NOTICE) and "2026" in said and "Release 20261121T120000Z-4be1" in said, name
         if name == "figures/prevalence.svg":
             assert "Denominator: about 48,000 counted conversations" in said and "Labelled by: local-1" in said
+            assert "Withheld in Figure 1: " in said
         if "trend" in name:
             assert "Denominator" not in said and "Band: 95" in said, "other periods have other denominators"
 
@@ -152,6 +154,13 @@ def test_a_hostile_topic_name_is_only_text_in_a_picture(tables: dict[str, pl.Dat
     found = page.files(hostile, manifest_of(hostile), notice=bad)
     assert all("<script" not in text for text in found.values() if isinstance(text, str))
     assert not [node for svg in svgs(found).values() for node in svg.iter(f"{SVG}script")]
+
+
+def test_facets_with_like_ids_do_not_share_files() -> None:
+    """Of two charts of one name, one would overwrite the other, and its link would show the wrong numbers."""
+    ids = ("facet-a_b", "facet-a__b", "facet-a_b_", "facet-ab")
+    assert len({file_name(one) for one in ids}) == len(ids)
+    assert all(re.fullmatch(r"[a-z0-9-]+", file_name(one)) for one in (*ids, "../A b"))
 
 
 def test_squeezing_changes_no_pixel() -> None:

@@ -176,7 +176,7 @@ class Context:
 
 def file_name(chart_id: str) -> str:
     """The name of a chart in the page and of its files: letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", chart_id.lower())
+    return re.sub(r"[^a-z0-9]", "-", chart_id.lower())
 
 
 def _described(row: object, signed: bool) -> str:
