@@ -141,12 +141,12 @@ def release(
     """Publish the candidate rows of some periods as a new snapshot of everything published so far.
 
     candidates: by table, the publish layer's rows of these periods and no others. render: tables and manifest to
-    the report's HTML. compared: for a correction (a period whose metadata has a revision above 0), what it changes
-    against each earlier revision; its topics are left out, as they are made anew. keep: called when all was passed and
-    nothing is written yet, to keep what later corrections are compared with. budget: where noisy counts are to be
-    published too. A run that follows a killed one first finishes or voids what that one left; when it had already
-    made exactly these periods visible, that release is the result. Raises ReleaseRefused (GateFailed when a suite
-    fails), and then nothing was published.
+    the report's files, by name in the release. compared: for a correction (a period whose metadata has a revision
+    above 0), what it changes against each earlier revision; its topics are left out, as they are made anew. keep:
+    called when all was passed and nothing is written yet, to keep what later corrections are compared with. budget:
+    where noisy counts are to be published too. A run that follows a killed one first finishes or voids what that one
+    left; when it had already made exactly these periods visible, that release is the result. Raises ReleaseRefused
+    (GateFailed when a suite fails), and then nothing was published.
     """
     at = clock()
     wanted = [one.period for one in periods]
@@ -175,11 +175,8 @@ def release(
                 for one in sorted(periods, key=lambda one: one.period)
             ],
             about={"code_version": __version__, "policy": policy.as_manifest()},
-            pages={
-                "report.html": render,
-                "datasheet.md": datasheet,
-                BUNDLE: bundle(known_definitions(newest, periods)),
-            },
+            report=render,
+            pages={"datasheet.md": datasheet, BUNDLE: bundle(known_definitions(newest, periods))},
         )
         keep()
         snapshot = publish(home, ledger, newest, draft, at, step)

@@ -27,7 +27,7 @@ from dagster_project.domain.tables import TABLES
 from dagster_project.errors import ConfideError, scrubbed
 from dagster_project.noisy_counts import Budget
 from dagster_project.release import Compared, GateFailed, PeriodMetadata, release
-from dagster_project.report.page import render
+from dagster_project.report.page import files
 from dagster_project.storage.closed_days import why_closed
 from dagster_project.storage.contributions import Contributions, changes, contributions_of
 from dagster_project.storage.warehouse import read_publish_rows
@@ -155,7 +155,7 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
                     workspace.policy,
                     candidates(workspace, wanted),
                     metadata,
-                    lambda tables, manifest: render(
+                    lambda tables, manifest: files(
                         tables,
                         manifest,
                         notice=workspace.settings.report.notice,

@@ -35,11 +35,12 @@ AGREEMENT_NAMES = {"affective_type": "affective"}
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """One number of the line at the top."""
+    """One number of the line at the top. ends: of its interval, not to be broken over lines."""
 
     value: str
     label: str
-    note: str
+    note: str = ""
+    ends: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,23 +61,21 @@ def key_figures(published: Published, period: Shown) -> list[KeyFigure]:
         users = f"of {words.count(whole['n_users'])} users (rounded)"
         found.append(KeyFigure(words.count(whole["n_conversations"]), "conversations counted", users))
     if row := prevalence.get("affective"):
-        note = _interval(words.share_interval(row["share_low"], row["share_high"]))
-        found.append(KeyFigure(words.share(row["share"]), "seek advice, support, company or roleplay", note))
+        share, ends = words.share_of(row, "share", "share_low", "share_high")
+        found.append(KeyFigure(share, "seek advice, support, company or roleplay", *_interval(ends)))
     for row in published.rows("pushback", period):
         if (row["affective_type"], row["kind"], row["position"]) == ("any", "any", "any"):
-            note = _interval(words.share_interval(row["rate_low"], row["rate_high"]))
-            found.append(KeyFigure(words.share(row["rate"]), "of those analysed meet pushback", note))
+            rate, ends = words.share_of(row, "rate", "rate_low", "rate_high")
+            found.append(KeyFigure(rate, "of those analysed meet pushback", *_interval(ends)))
     for row in published.rows("sentiment", period):
         if row["affective_type"] == "any":
-            note = _interval(words.signed_interval(row["change_low"], row["change_high"]))
-            found.append(
-                KeyFigure(words.signed(row["sentiment_change"]), "change in expressed tone, start to end", note)
-            )
+            change, ends = words.signed_of(row, "sentiment_change", "change_low", "change_high")
+            found.append(KeyFigure(change, "change in expressed tone, start to end", *_interval(ends)))
     return found
 
 
-def _interval(text: str) -> str:
-    return "" if text == words.WITHHELD else f"{words.INTERVAL} {text}"
+def _interval(ends: str) -> tuple[str, str]:
+    return ("", "") if ends == words.WITHHELD else (words.INTERVAL, ends)
 
 
 def measured_by(published: Published, period: Shown, book: Codebook) -> list[MeasuredBy]:
@@ -97,12 +96,10 @@ def agreement_rows(published: Published, period: Shown, labels: Mapping[str, str
     for row in published.rows("agreement", period):
         facet, _, category = row["facet"].partition(".")
         name = words.label(labels, category or AGREEMENT_NAMES.get(facet, facet))
-        between = words.signed_interval(row["kappa_low"], row["kappa_high"])
         numbers = (
             words.count(row["n_labelled"]),
             *(words.share(row[measure]) for measure in ("accuracy", "precision", "recall", "f1")),
-            words.signed(row["kappa"]),
-            between,
+            *words.signed_of(row, "kappa", "kappa_low", "kappa_high"),
         )
         shown = tuple("–" if cell == words.WITHHELD else cell for cell in numbers)
         rows.append(TableRow((name,), None if row["suppressed"] else shown))

@@ -14,7 +14,7 @@ from dagster_project.report.sheet import Sheet
 
 WIDE, NARROW = 720.0, 320.0
 LABELS = 236.0  # width of the label column of a wide chart: the longest label in a wide font (DejaVu Sans)
-NUMBERS = 148.0  # width of the column of numbers
+NUMBERS = 172.0  # width of the column of numbers
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,20 @@ def shares(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
     for tick in ticks[:: 2 if narrow and len(ticks) > 5 else 1]:
         sheet.rule((x(tick), 0 if not narrow else head), (x(tick), height - 22), "grid")
         sheet.text(
-            x(tick), height - 6, words.share(tick), size=11.5, colour="muted",
+            x(tick), height - 6, words.share(tick, *ticks), size=11.5, colour="muted",
             align="left" if narrow and tick == 0 else "center" if tick < top or not narrow else "right",
         )  # fmt: skip
     for i, row in enumerate(rows):
         y = head + step * i + (8 if narrow else step / 2)
-        _names_and_numbers(sheet, row, y, narrow, words.share(row.value), words.share_interval(row.low, row.high), 80)
+        share = words.share(row.value, row.low, row.high), words.share_interval(row.low, row.high, row.value)
+        _names_and_numbers(sheet, row, y, narrow, *share, 92)
         if row.value is None:
             continue
         sheet.box(left, y - 7, x(row.value) - left, 14, "soft", 2)
         colour = "ink" if row.strong else "accent"
         if row.low is not None and row.high is not None:
-            sheet.rule((x(row.low), y), (x(row.high), y), colour, 2.5)
-        sheet.dot(x(row.value), y, colour, 85)
+            _whisker(sheet, x(row.low), x(row.high), y, colour)
+        sheet.dot(x(row.value), y, colour, 48)
     return sheet
 
 
@@ -123,20 +124,26 @@ def changes(rows: Sequence[Estimate], *, narrow: bool) -> Sheet:
         zero = tick == 0
         low_edge = head if narrow else 0
         sheet.rule((x(tick), low_edge), (x(tick), height - 22), "zero" if zero else "grid", 1)
-        text = "no change" if zero else words.signed(tick)
+        text = "no change" if zero else words.signed(tick, *_around(top))
         sheet.text(x(tick), height - 6, text, size=11.5, colour="muted", align="center")
     for i, row in enumerate(rows):
         y = head + step * i + (8 if narrow else step / 2)
-        _names_and_numbers(
-            sheet, row, y, narrow, words.signed(row.value), words.signed_interval(row.low, row.high), 100
-        )
+        change = words.signed(row.value, row.low, row.high), words.signed_interval(row.low, row.high, row.value)
+        _names_and_numbers(sheet, row, y, narrow, *change, 118)
         if row.value is None:
             continue
         colour = "ink" if row.strong else "accent"
         if row.low is not None and row.high is not None:
-            sheet.rule((x(row.low), y), (x(row.high), y), colour, 2.5)
-        sheet.dot(x(row.value), y, colour, 95)
+            _whisker(sheet, x(row.low), x(row.high), y, colour)
+        sheet.dot(x(row.value), y, colour, 48)
     return sheet
+
+
+def _whisker(sheet: Sheet, low: float, high: float, y: float, colour: str) -> None:
+    """An interval with ends that stand out from the dot between them, however narrow it is."""
+    sheet.rule((low, y), (high, y), colour, 2)
+    for end in (low, high):
+        sheet.rule((end, y - 6), (end, y + 6), colour, 2)
 
 
 def _height(rows: Sequence[object], head: float, step: float, narrow: bool) -> float:
@@ -252,7 +259,12 @@ def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
         zero = tick == 0
         sheet.rule((x(tick), head - (34 if narrow else 6)), (x(tick), height - 22), "zero" if zero else "grid", 1)
         sheet.text(
-            x(tick), height - 6, "neutral" if zero else words.signed(tick), size=11.5, colour="muted", align="center"
+            x(tick),
+            height - 6,
+            "neutral" if zero else words.signed(tick, *_around(top)),
+            size=11.5,
+            colour="muted",
+            align="center",
         )
     sheet.text(left - 14, 12, "← more negative", size=11.5, colour="muted")
     sheet.text(right + 14, 12, "more positive →", size=11.5, colour="muted", align="right")
@@ -267,6 +279,6 @@ def shifts(rows: Sequence[Shift], *, narrow: bool) -> Sheet:
         sheet.rule((x(row.start), y), (x(row.end), y), colour, 2.5)
         sheet.dot(x(row.start), y, colour, 80, ring=True)
         sheet.dot(x(row.end), y, colour, 100)
-        both = f"{words.signed(row.start)} → {words.signed(row.end)}"
+        both = f"{words.signed(row.start, row.end)} → {words.signed(row.end, row.start)}"
         sheet.text(sheet.width, base, both, size=13, align="right")
     return sheet

@@ -1,6 +1,6 @@
 """A drawn SVG made fit for the page: colours as CSS classes, unique ids, a title and a description.
 
-vl-convert writes colours as attributes; here each becomes a class, so that the page's style sheet decides
+A sheet writes colours as attributes; here each becomes a class, so that the page's style sheet decides
 (light, dark, print). What is not expected (a colour outside the palette, a style attribute, a script) is
 refused rather than shown. Not here: drawing (`sheet.py`, `charts.py`).
 """
@@ -21,8 +21,21 @@ PALETTE = {
 }
 """Names of the page's colours and the stand-ins that mark them while drawing."""
 
+LIGHT = {
+    "ink": "#1a1e23",
+    "muted": "#59616b",
+    "grid": "#e4e5e1",
+    "accent": "#0065a8",
+    "soft": "#d3e4f1",
+    "softink": "#7fb2d6",
+    "paper": "#fdfdfb",
+    "track": "#eeefeb",
+    "zero": "#9aa0a6",
+}
+"""The same colours as the style sheet has them in the light: a picture in a file has no style sheet."""
+
 _NAMES = {code: name for name, code in PALETTE.items()}
-_PLACE = {"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "r", "cx", "cy", "points"}
+_PLACE = {"d", "transform", "rx", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "r", "cx", "cy", "points"}
 _LETTERS = {"text-anchor", "font-size", "font-weight", "font-style"}
 _LINES = {"stroke-width", "stroke-linecap", "stroke-linejoin", "stroke-dasharray", "stroke-miterlimit"}
 _KEEP = frozenset({"opacity"} | _PLACE | _LETTERS | _LINES)

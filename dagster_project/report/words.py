@@ -4,8 +4,9 @@ Lives here: formatting and labels, all pure. Not here: which numbers are shown (
 is laid out (`templates/`).
 """
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from dagster_project.codebook.loader import Codebook
 
@@ -63,49 +64,82 @@ def about(n: int | None) -> str:
     return WITHHELD if n is None else f"about {n:,}"
 
 
-def _trim(text: str) -> str:
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _places(values: Sequence[float | None], most: int, least: int = 0) -> int:
+    """Decimals that show each number as it was published: those of the grid that it lies on, in practice."""
+    told = [f"{abs(v):.{most}f}".rstrip("0") for v in values if v is not None]
+    return max([least, *(len(text.partition(".")[2]) for text in told)])
 
 
-def _percent(share_value: float) -> str:
-    value = share_value * 100
-    return _trim(f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}")
+def _percent_places(*values: float | None) -> int:
+    """Of shares as percentages: one decimal at most, two where a share is below 1 %."""
+    known = [v * 100 for v in values if v is not None]
+    return max((_places([v], 2 if abs(v) < 1 else 1) for v in known), default=0)
 
 
-def share(value: float | None) -> str:
-    """0.0291 -> '2.9 %', 0.0042 -> '0.42 %': no more digits than a reader can use. None -> 'withheld'."""
-    return WITHHELD if value is None else f"{_percent(value)}{THIN}%"
+def share(value: float | None, *beside: float | None) -> str:
+    """0.029 -> '2.9 %', 0.0042 -> '0.42 %', and 0.03 beside 0.029 -> '3.0 %': numbers of one row have equal digits.
+
+    None -> 'withheld'.
+    """
+    places = _percent_places(value, *beside)
+    return WITHHELD if value is None else f"{value * 100:.{places}f}{THIN}%"
+
+
+def share_interval(low: float | None, high: float | None, *beside: float | None) -> str:
+    """'2.6–3.0 %', or 'withheld'."""
+    if low is None or high is None:
+        return WITHHELD
+    places = _percent_places(low, high, *beside)
+    return f"{low * 100:.{places}f}–{high * 100:.{places}f}{THIN}%"
+
+
+def share_of(row: Mapping[str, Any], value: str, low: str, high: str) -> tuple[str, str]:
+    """A share of a published row and its interval, by the names of their columns."""
+    return share(row[value], row[low], row[high]), share_interval(row[low], row[high], row[value])
 
 
 def points(change: float) -> str:
     """A change of a share, in percentage points: '+3.1', '−0.5', 'no change'."""
-    text = _percent(abs(change))
+    text = f"{abs(change) * 100:.{_percent_places(change)}f}"
     return "no change" if float(text) == 0 else f"{'+' if change > 0 else MINUS}{text}{THIN}points"
 
 
-def share_interval(low: float | None, high: float | None) -> str:
-    """'2.6–3.2 %', or 'withheld'."""
-    return WITHHELD if low is None or high is None else f"{_percent(low)}–{_percent(high)}{THIN}%"
-
-
-def signed(value: float | None) -> str:
-    """A number on the scale from −1 to +1 with its sign: '+0.12', '−0.05', '0.00'."""
+def signed(value: float | None, *beside: float | None) -> str:
+    """A number from −1 to +1 with its sign: '+0.12', '−0.05', '0.0'; with the digits of those beside it."""
     if value is None:
         return WITHHELD
-    text = f"{abs(value):.2f}"
+    text = f"{abs(value):.{_places([value, *beside], 3, 1)}f}"
     if float(text) == 0:
         return text
     return ("+" if value > 0 else MINUS) + text
 
 
-def signed_interval(low: float | None, high: float | None) -> str:
+def signed_interval(low: float | None, high: float | None, *beside: float | None) -> str:
     """'+0.08 to +0.16', or 'withheld'."""
-    return WITHHELD if low is None or high is None else f"{signed(low)} to {signed(high)}"
+    if low is None or high is None:
+        return WITHHELD
+    return f"{signed(low, high, *beside)} to {signed(high, low, *beside)}"
+
+
+def signed_of(row: Mapping[str, Any], value: str, low: str, high: str) -> tuple[str, str]:
+    """A signed number of a published row and its interval; withheld where a release did not have the columns yet."""
+    found, ends = row.get(value), (row.get(low), row.get(high))
+    return signed(found, *ends), signed_interval(*ends, found)
 
 
 def day(on: date) -> str:
     """'21 September 2026', whatever the host's locale."""
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def moment(stamp: str) -> str:
+    """An ISO time as '26 November 2026, 17:57 UTC'; what is none stays as it is."""
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    at = at.astimezone(UTC) if at.tzinfo else at
+    return f"{day(at.date())}, {at:%H:%M} UTC"
 
 
 def short_day(on: date) -> str:

@@ -39,7 +39,10 @@ UNFINISHED = ".unfinished-"
 FORMULA_START = r"^[=+\-@\t\r]"
 READ_ONLY = 0o400
 
-Render = Callable[[Mapping[str, pl.DataFrame], Mapping[str, Any]], str]
+Content = str | bytes | pl.DataFrame
+"""What a file holds: text, bytes, or rows of a published table, which become CSV as the tables do."""
+Page = Callable[[Mapping[str, pl.DataFrame], Mapping[str, Any]], str]
+Render = Callable[[Mapping[str, pl.DataFrame], Mapping[str, Any]], Mapping[str, Content]]
 Step = Callable[[str], None]
 
 
@@ -47,13 +50,14 @@ Step = Callable[[str], None]
 class Draft:
     """What a new release adds: its rows by table, its periods as the manifest has them, and general keys.
 
-    pages: by file name, what makes a page of all tables and the manifest.
+    report: what makes the report's files of all tables and the manifest, by name. pages: by file name, what makes one.
     """
 
     rows: Mapping[str, pl.DataFrame]
     periods: Sequence[Mapping[str, Any]]
     about: Mapping[str, Any]
-    pages: Mapping[str, Render]
+    report: Render
+    pages: Mapping[str, Page]
 
 
 @contextmanager
@@ -190,18 +194,22 @@ def _write_files(
     for name, frame in tables.items():
         frame.write_parquet(folder / "tables" / f"{name}.parquet", compression="zstd")
         done(f"tables/{name}.parquet", frame.height)
-        _escaped(frame).write_csv(folder / "tables" / f"{name}.csv")
+        _write(folder / "tables" / f"{name}.csv", frame)
         done(f"tables/{name}.csv", frame.height)
     _write_duckdb(folder / "confide.duckdb", tables)
     done("confide.duckdb", sum(frame.height for frame in tables.values()))
     manifest["files"] = dict(files)
-    for name, render in draft.pages.items():
-        (folder / name).write_text(render(tables, manifest), encoding="utf-8")
+    for name, content in draft.report(tables, manifest).items():
+        private_folder((folder / name).parent)
+        _write(folder / name, content)
+        done(name, content.height if isinstance(content, pl.DataFrame) else 0)
+    for name, page in draft.pages.items():
+        _write(folder / name, page(tables, manifest))
         done(name, 0)
     manifest["files"] = dict(files)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     done(MANIFEST, 0)
-    for path in (folder / "tables", folder):
+    for path in {folder / Path(name).parent for name in files} | {folder}:
         sync_folder(path)
 
 
@@ -218,6 +226,16 @@ def count_cells(frame: pl.DataFrame) -> dict[str, int]:
     """How many cells of a fixed-category table are published, and how many withheld."""
     withheld = int(frame["suppressed"].sum())
     return {"published": frame.height - withheld, "withheld": withheld}
+
+
+def _write(file: Path, content: Content) -> None:
+    match content:
+        case str():
+            file.write_text(content, encoding="utf-8")
+        case bytes():
+            file.write_bytes(content)
+        case _:
+            _escaped(content).write_csv(file)
 
 
 def _escaped(frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from docs.generate.definitions import definitions_page
 from docs.generate.exposures import exposures_file
+from docs.generate.glossary import glossary_page
 from docs.generate.queries import queries_page
 from docs.generate.star import star_picture
 from docs.generate.tables import tables_page
@@ -13,6 +14,7 @@ from docs.generate.tables import tables_page
 ROOT = Path(__file__).parents[2]
 MADE: Mapping[str, Callable[[], str]] = {
     "docs/definitions.md": definitions_page,
+    "docs/glossary.md": glossary_page,
     "docs/queries/README.md": queries_page,
     "docs/tables.md": tables_page,
     "docs/images/tables.svg": star_picture,

@@ -1,17 +1,21 @@
 """The report in a real browser: on a phone, on a desk, in the dark, on paper, and read by axe-core."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from dagster_project.report.page import render
+from dagster_project.report.page import files
 from tests.support.browser import chromium, opened
 from tests.support.published_tables import manifest_of, weekly_tables, window_tables
 
-SIZES = [(360, False), (360, True), (800, False), (1400, False), (1400, True)]
+SIZES = [(360, False), (360, True), (800, False), (800, True), (1400, False), (1400, True)]
+A4 = (595, 842)  # pt
+PRINTED = 994  # CSS px of an A4 page between the margins of the style sheet
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +24,33 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["window", "weeks"])
-def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tables = window_tables() if request.param == "window" else weekly_tables()
-    manifest = manifest_of(tables, second_labeller_from=date(2026, 10, 26))
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(tables, manifest, notice="Synthetic conversations."), encoding="utf-8")
-    return path
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Pages with their pictures beside them: of one window, and of weeks with a second labeller."""
+    found = {}
+    for name, tables in (("window", window_tables()), ("weeks", weekly_tables())):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "figures").mkdir()
+        manifest = manifest_of(tables, second_labeller_from=date(2026, 10, 26))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("dagster_project.report.pictures.squeezed", lambda png: png)
+            patch.setattr("vl_convert.svg_to_png", lambda svg, scale: b"")  # a browser opens none of them here
+            for file, content in files(tables, manifest, notice="Synthetic conversations.").items():
+                if isinstance(content, str):
+                    (folder / file).write_text(content, encoding="utf-8")
+        found[name] = folder / "report.html"
+    return found
+
+
+@pytest.fixture(params=["window", "weeks"])
+def file(request: pytest.FixtureRequest, reports: dict[str, Path]) -> Path:
+    return reports[request.param]
+
+
+@pytest.fixture
+def weeks(reports: dict[str, Path]) -> Path:
+    """The one with everything that a page may have: where one page is enough."""
+    return reports["weeks"]
 
 
 @pytest.mark.parametrize(("width", "dark"), SIZES)
@@ -41,9 +65,9 @@ def test_the_page_fits_its_window_and_nothing_complains(browser: Browser, file: 
 
 
 @pytest.mark.parametrize(("width", "dark"), SIZES)
-def test_axe_finds_nothing_serious(browser: Browser, file: Path, width: int, dark: bool) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, weeks: Path, width: int, dark: bool) -> None:
     """Contrast, names, structure: what a machine can check of being readable by everybody."""
-    with opened(browser, file, width=width, dark=dark, for_axe=True) as seen:
+    with opened(browser, weeks, width=width, dark=dark, for_axe=True) as seen:
         seen.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in seen.axe()] == []
 
@@ -90,20 +114,94 @@ def test_paper_shows_every_number_on_white(browser: Browser, file: Path) -> None
     with opened(browser, file, width=794, dark=True) as seen:
         seen.page.emulate_media(media="print")
         assert seen.page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 30, 35)"
-        main_tables = seen.page.locator(".figure > details > .scroll > table")
-        heights = [main_tables.nth(i).bounding_box() for i in range(main_tables.count())]
-        assert heights and all(box is not None and box["height"] > 40 for box in heights)
+        for folded in (".figure > .body > details > .scroll > table", ".measured .facts", ".tree ul"):
+            every = seen.page.locator(folded)
+            heights = [every.nth(i).bounding_box() for i in range(every.count())]
+            assert heights and all(box is not None and box["height"] > 15 for box in heights), folded
+        assert seen.page.locator(".files:visible, nav:visible").count() == 0, "nobody clicks on paper"
         assert seen.page.locator("svg.wide:visible").count() > 5
         assert seen.page.locator("svg.narrow:visible").count() == 0
         assert seen.overflow() <= 0
 
 
-def test_the_skip_link_is_first_and_can_be_seen(browser: Browser, file: Path) -> None:
+def test_the_skip_link_is_first_and_can_be_seen(browser: Browser, weeks: Path) -> None:
     """Who goes by keyboard must not have to pass everything, nor lose sight of where they are."""
-    with opened(browser, file, width=800) as seen:
+    with opened(browser, weeks, width=800) as seen:
         seen.page.keyboard.press("Tab")
         focused = seen.page.locator(":focus")
         assert focused.inner_text() == "Skip to the figures"
         box = focused.bounding_box()
         assert box is not None and box["y"] >= 0
         assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+
+
+def test_on_a4_nothing_is_cut(browser: Browser, file: Path) -> None:
+    """A chart whose axis is on the next page, or a heading alone at a page's foot, cannot be read."""
+    whole = """() => [...document.querySelectorAll('.drawn, table, .head, .help')].filter(e => e.checkVisibility())
+        .map(e => [e.className || e.caption.textContent, e.getBoundingClientRect().height, getComputedStyle(e).breakInside])"""
+    with opened(browser, file, width=673) as seen:  # A4 less its margins
+        seen.page.emulate_media(media="print")
+        found = seen.page.evaluate(whole)
+        assert len(found) > 25
+        assert [e for e in found if e[1] > PRINTED and e[0] != "All facets by type"] == []
+        assert {inside for _, _, inside in found} == {"avoid"}
+        after = (
+            "() => [...document.querySelectorAll('.head, h2, h3, caption')].map(e => getComputedStyle(e).breakAfter)"
+        )
+        assert set(seen.page.evaluate(after)) == {"avoid"}
+    with opened(browser, file, width=800) as seen:
+        pdf = seen.page.pdf(prefer_css_page_size=True, print_background=True)
+        sheets = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+        assert {(round(float(w)), round(float(h))) for w, h in sheets} == {A4}
+        assert 10 <= len(sheets) <= 40
+
+
+def test_what_is_said_comes_in_the_order_of_reading(browser: Browser, weeks: Path) -> None:
+    """Who listens must hear of how many a number is before the number, and find the files after the drawing."""
+    with opened(browser, weeks, width=1400) as seen:
+        said = seen.page.locator("#prevalence").aria_snapshot()
+        order = [
+            'heading "Affective conversations are',
+            "Denominator",
+            "Labelled by",
+            'heading "Share of all counted conversations"',
+            'img "Share of all counted conversations',
+            'link "SVG picture: Share of all counted conversations"',
+            'link "CSV numbers: Share of all counted conversations"',
+            "How this was measured",
+            "All numbers of Figure 1",
+        ]
+        places = [said.find(part) for part in order]
+        assert -1 not in places and places == sorted(places), list(zip(order, places, strict=True))
+        landmarks = seen.page.locator("body").aria_snapshot()
+        for name in ("banner", 'navigation "On this page"', "main", "contentinfo", 'region "Glossary"'):
+            assert f"- {name}" in landmarks, name
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+def test_the_keyboard_goes_down_the_page(browser: Browser, weeks: Path, width: int) -> None:
+    """A focus that jumps up and down, or that cannot be seen, loses whoever has no mouse."""
+    with opened(browser, weeks, width=width) as seen:
+        seen.page.evaluate(
+            "document.querySelector('#prevalence').scrollIntoView(); document.querySelector('#figures').focus()"
+        )
+        places = []
+        for _ in range(14):
+            seen.page.keyboard.press("Tab")
+            places.append(
+                seen.page.evaluate("""() => { const e = document.activeElement, b = e.getBoundingClientRect();
+                return [!!e.closest('.body'), Math.round(b.top + scrollY), getComputedStyle(e).outlineWidth, b.width > 0]; }""")
+            )
+        heads, bodies = ([p[1] for p in places if p[0] is inside] for inside in (False, True))
+        assert [p[0] for p in places] == sorted(p[0] for p in places) and len(heads) > 3 and len(bodies) > 5
+        assert heads == sorted(heads) and all(b >= a - 4 for a, b in pairwise(bodies))
+        assert all(width == "3px" and seen_at_all for _, _, width, seen_at_all in places)
+
+
+def test_a_picture_opens_beside_the_page(browser: Browser, weeks: Path) -> None:
+    """A link that works only where a server is would be dead in the folder that was sent around."""
+    with opened(browser, weeks, width=1400) as seen:
+        seen.page.locator("#prevalence .files a").first.click()
+        seen.page.wait_for_url("**/figures/prevalence.svg")
+        assert "Synthetic conversations." in seen.page.locator("svg").inner_html()
+        assert seen.complaints == []

@@ -183,7 +183,22 @@ def test_the_manifest_accounts_for_every_file(home: Path) -> None:
         assert (hashlib.sha256(data).hexdigest(), len(data)) == (about["sha256"], about["bytes"])
     on_disk = {str(p.relative_to(release)) for p in release.rglob("*") if p.is_file()} - {"manifest.json"}
     assert on_disk == set(manifest["files"])
+    assert {f"figures/prevalence.{ending}" for ending in ("svg", "png", "csv")} <= on_disk
     assert [p["key"] for p in manifest["periods"]] == ["2026-W41"]
+
+
+def test_a_figures_numbers_are_lines_of_its_table(home: Path) -> None:
+    """A second file of numbers must not be a second way out: what the gate let through is in the tables."""
+    release = (home / "publications" / "current").resolve()
+    published: dict[str, set[str]] = {}
+    for file in (release / "tables").glob("*.csv"):
+        head, *rows = file.read_text().splitlines()
+        published.setdefault(head, set()).update(rows)
+    figures = list((release / "figures").glob("*.csv"))
+    assert len(figures) > 5
+    for file in figures:
+        head, *rows = file.read_text().splitlines()
+        assert rows and set(rows) <= published[head], file.name
 
 
 def test_nothing_new_is_nothing_done(home: Path) -> None:

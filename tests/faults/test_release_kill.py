@@ -31,6 +31,8 @@ from tests.support.killed_release import NEXT, SCENARIOS, THIRD, contributions_o
 STEPS = [f"wrote tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")]
 STEPS += [
     "wrote confide.duckdb",
+    "wrote figures/funnel.csv",
+    "wrote figures/funnel.png",
     "wrote report.html",
     "wrote datasheet.md",
     "wrote methods.json",

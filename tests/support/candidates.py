@@ -198,6 +198,10 @@ def metadata(*periods: Period) -> list[PeriodMetadata]:
     ]
 
 
-def page(tables: Any, manifest: Any) -> str:
-    """The shortest report."""
-    return f"<!doctype html><title>{manifest['release_id']}</title>"
+def page(tables: Any, manifest: Any) -> dict[str, Any]:
+    """The shortest report: a page, and a figure as rows and as a picture."""
+    return {
+        "figures/funnel.csv": tables["funnel"],
+        "figures/funnel.png": b"\x89PNG",
+        "report.html": f"<!doctype html><title>{manifest['release_id']}</title>",
+    }

@@ -33,7 +33,7 @@ FOLDER = "TESTS_WARM"
 CONFIDE, DBT = "dagster_project.cli.main", "dagster_project.dbt_process"
 LIBRARIES = (
     "pydantic_settings", "typer", "rich.progress", "sqlalchemy", "duckdb", "pandas", "scipy.optimize", "scipy.stats",
-    "dagster", "dagster_dbt", "dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "altair", "anthropic",
+    "dagster", "dagster_dbt", "dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "anthropic",
 )  # fmt: skip
 """Ours load in no time. Not polars and onnxruntime: their threads do not come along into a fork."""
 

@@ -44,12 +44,14 @@ def test_a_release_has_every_file_of_the_contract(home: Home) -> None:
     manifest = json.loads((result.path / "manifest.json").read_text())
     there = {str(p.relative_to(result.path)) for p in result.path.rglob("*") if p.is_file()}
     tables = {f"tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")}
-    assert there == {*tables, "confide.duckdb", "report.html", "datasheet.md", "methods.json", "manifest.json"}
+    figures = {"figures/funnel.csv", "figures/funnel.png"}
+    pages = {"report.html", "datasheet.md", "methods.json", "manifest.json"}
+    assert there == {*tables, *figures, *pages, "confide.duckdb"}
     assert set(manifest["files"]) == there - {"manifest.json"}
     for name, about in manifest["files"].items():
         file = result.path / name
         assert (about["sha256"], about["bytes"]) == (file_sha256(file), file.stat().st_size)
-    assert manifest["files"]["tables/funnel.parquet"]["rows"] == 4
+    assert manifest["files"]["tables/funnel.parquet"]["rows"] == manifest["files"]["figures/funnel.csv"]["rows"] == 4
     assert manifest["release_id"] == result.release_id == (home.publications / "current").readlink().name
     assert manifest["periods"][0]["labellers"]["sentiment"] == "local-test"
     assert manifest["periods"][0]["policy"]["digest"] == Policy.resolve().digest

@@ -105,9 +105,9 @@ def test_a_trend_is_not_drawn_across_a_withheld_period() -> None:
 def test_no_bar_leaves_its_plot(value: float) -> None:
     """A bar over its numbers, or out of the page, cannot be read."""
     svg = dressed(charts.shares([Estimate("x", value, value / 2, min(1.0, value * 1.2))], narrow=False).svg())
-    ends = [float(x) for x in re.findall(r'class="f-soft" d="M[\d.]+,[\d.]+h([\d.]+)', svg)]
-    ends += [float(x) for x in re.findall(r"Q[\d.]+,[\d.]+,([\d.]+),", svg)]
-    assert all(end <= charts.WIDE - charts.NUMBERS for end in ends)
+    bars = re.findall(r'<rect class="f-soft" x="([\d.]+)"[^>]* width="([\d.]+)"', svg)
+    ends = [float(x) + float(width) for x, width in bars] + [float(x) for x in re.findall(r'x2="([\d.]+)"', svg)]
+    assert len(ends) > 2 and all(end <= charts.WIDE - charts.NUMBERS for end in ends)
 
 
 def test_a_very_long_topic_name_is_cut_and_not_run_out_of_the_chart() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dagster_project.codebook.loader import shipped_codebook
+from dagster_project.report.glossary import Entry, FirstUses, of_the_report
 from dagster_project.report.page import render
 from tests.support.published_tables import (
     manifest_of,
@@ -87,7 +89,7 @@ def test_the_page_runs_nothing_and_loads_nothing(page: str) -> None:
         assert not [name for name in attrs if name.startswith("on")]
         assert "style" not in attrs
         for name in ("href", "src", "xlink:href", "action"):
-            assert attrs.get(name, "#").startswith("#")
+            assert re.fullmatch(r"#[\w-]+|figures/[a-z0-9-]+\.(svg|png|csv)", attrs.get(name, "#a"))
     assert "http://" not in page and "https://" not in page and "url(" not in page
 
 
@@ -349,3 +351,47 @@ def test_without_enough_labels_the_page_says_that_nothing_is_corrected(tables: d
     few = render(with_human_labels(tables, corrected=False), manifest_of(tables))
     assert "People labelled too few conversations to correct a share by" in few
     assert "they are not corrected for its errors: people labelled too few" in " ".join(few.split())
+
+
+def test_beside_each_figure_stands_how_it_was_measured(page: str, tables: dict[str, pl.DataFrame]) -> None:
+    """A number is read by what was asked, by whom and how well: on another page it would be read by nobody."""
+    said = {name: " ".join(text.split()) for name, text in Parsed(page).section_text.items()}
+    for figure in ("prevalence", "topics", "pushback", "sentiment", "use", "drift", "facets"):
+        assert "How this was measured" in said[figure] and "labelled by local-1-3f9a2c" in said[figure]
+        assert "version 1 of the question" in said[figure] and "prompt " in said[figure]
+    asked = next(f for f in shipped_codebook() if f.id == "pushback")
+    assert asked.question in said["pushback"] and all(c.definition in said["pushback"] for c in asked.categories)
+    assert "No human labels cover this period" in said["pushback"]
+    assert "Percentile bootstrap" in said["sentiment"] and "Wilson" in said["prevalence"]
+    assert "10 users and 15 conversations" in said["pushback"] and "25 users and 50 conversations" in said["topics"]
+    withheld = int(tables["pushback"]["suppressed"].sum())
+    assert f"{withheld} of {tables['pushback'].height} cells" in said["pushback"]
+
+
+def test_a_break_says_what_is_other(weekly_page: str) -> None:
+    """A dashed line alone leaves open whether the labeller, the question or the prompt changed."""
+    said = " ".join(weekly_page.split())
+    assert "From 26 October 2026: labeller local-2-77b0d1 after local-1-3f9a2c (" in said
+
+
+def test_each_word_is_linked_where_it_is_first_used(page: str) -> None:
+    """A reader meets "withheld" in Figure 1; what it means must not be found by chance at the foot of the page."""
+    linked = re.findall(r'<a class="word" href="#(word-[a-z-]+)">([^<]+)</a>', page)
+    assert len(linked) == len({anchor for anchor, _ in linked}) >= 9
+    first = page.index('<section id="prevalence"')
+    for anchor, text in (
+        ("word-denominator", "Denominator"),
+        ("word-suppressed", "Withheld"),
+        ("word-labeller", "Labelled by"),
+    ):
+        assert first < page.index(f'href="#{anchor}">{text}<') < page.index('<section id="topics"')
+    words = {entry.anchor for entry in of_the_report()}
+    assert {anchor for anchor, _ in linked} <= words and all(f'<dt id="{w}">' in page for w in words)
+
+
+def test_linking_words_lets_nothing_through() -> None:
+    """The filter makes markup out of text: it must not make any of what it was given."""
+    link = FirstUses([Entry("cell", "A row.", report=["cells"])])
+    said = str(link('<b onclick="x">Cells</b> & a cell'))
+    assert said == '&lt;b onclick=&#34;x&#34;&gt;<a class="word" href="#word-cell">Cells</a>&lt;/b&gt; &amp; a cell'
+    assert link("excellent cells") == "excellent cells"

@@ -27,7 +27,8 @@ def test_shares(value: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.12, "+0.12"), (-0.05, "\u22120.05"), (0.001, "0.00"), (-0.0, "0.00"), (None, "withheld")]
+    ("value", "text"),
+    [(0.12, "+0.12"), (-0.05, "\u22120.05"), (0.125, "+0.125"), (0.0001, "0.0"), (-0.0, "0.0"), (None, "withheld")],
 )
 def test_changes_carry_their_sign(value: float | None, text: str) -> None:
     """A hyphen for a minus, or a minus before nothing, misreads as a range or a fall."""
@@ -46,6 +47,30 @@ def test_changes_carry_their_sign(value: float | None, text: str) -> None:
 def test_a_period_is_said_with_both_ends_included(start: date, end: date, text: str) -> None:
     """Periods are half-open inside; a reader who is told 'to 16 November' would count a day too many."""
     assert words.span(start, end) == text
+
+
+def test_a_number_has_the_digits_of_its_own_interval() -> None:
+    """10 % beside 8.5–11.5 % looks like a rougher number than it is; 80.0 % beside 74–84 % like a finer one."""
+    row = {"a": 0.1, "b": 0.085, "c": 0.115, "d": 0.8, "e": 0.74, "f": 0.84}
+    assert words.share_of(row, "a", "b", "c") == ("10.0\u202f%", "8.5–11.5\u202f%")
+    assert words.share_of(row, "d", "e", "f") == ("80\u202f%", "74–84\u202f%")
+    tone = {"a": 0.1, "b": 0.0, "c": 0.145}
+    assert words.signed_of(tone, "a", "b", "c") == ("+0.100", "0.000 to +0.145")
+    assert words.signed_of({"a": 0.1, "b": 0.0, "c": 0.3}, "a", "b", "c") == ("+0.1", "0.0 to +0.3")
+    assert words.signed_of({}, "a", "b", "c") == ("withheld", "withheld")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "text"),
+    [
+        ("2026-11-26T17:57:10.788669+00:00", "26 November 2026, 17:57 UTC"),
+        ("2026-11-21T12:00:00Z", "21 November 2026, 12:00 UTC"),
+        ("once", "once"),
+    ],
+)
+def test_a_moment_is_said_for_people(stamp: str, text: str) -> None:
+    """Microseconds and a T are for machines; what is no time must not stop the page."""
+    assert words.moment(stamp) == text
 
 
 def test_an_interval_with_a_withheld_end_is_withheld() -> None:

@@ -3,6 +3,7 @@
 Not here: what a figure says (its own module), marks and axes (`charts.py`).
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,19 +11,11 @@ from dagster_project.codebook.loader import Codebook
 from dagster_project.report import charts, words
 from dagster_project.report.changes import with_changes
 from dagster_project.report.charts import Estimate, Shift, Step
-from dagster_project.report.figures.parts import Chart
+from dagster_project.report.figures.parts import Cells, Chart
 from dagster_project.report.selection import Published, Row, Shown, of_facet
 from dagster_project.report.sheet import Sheet
 from dagster_project.report.svg import dress
 from dagster_project.report.trends import Panel, trends
-
-NAMES = {
-    "prevalence": "the table of types",
-    "funnel": "the funnel",
-    "usage_bands": "the table of users",
-    "long_conversations": "the table of very long conversations",
-}
-"""Tables that share a figure, by what people call them."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +26,6 @@ class Context:
     period: Shown
     labels: Mapping[str, str]
     codebook: Codebook
-
-    def withheld(self, table: str) -> str:
-        """How many cells of a fixed grid are withheld in this period. Never for topics: their number would tell."""
-        rows = self.rows(table)
-        n = sum(1 for r in rows if r["suppressed"])
-        name = NAMES.get(table, "the table below")
-        return "" if not rows else f"Withheld: {n if n else 'none'} of the {len(rows)} cells of {name}."
 
     def rows(self, table: str) -> list[Row]:
         return self.published.rows(table, self.period)
@@ -66,11 +52,6 @@ class Context:
         name = label or self.label(row["category"])
         return Estimate(name, row[measure], row[f"{measure}_low"], row[f"{measure}_high"], strong)
 
-    def labelled(self, *facets: str) -> str:
-        said = self.published.about(self.period, "labellers")
-        names = list(dict.fromkeys(str(of_facet(said, f)) for f in facets if of_facet(said, f)))
-        return f"Labelled by {words.listed(names)}." if names else ""
-
     def agreement(self, facet: str) -> str:
         """How far the labeller of a figure agrees with people, in one sentence; nothing where people labelled none."""
         row = next((r for r in self.rows("agreement") if r["facet"] == facet), None)
@@ -81,11 +62,11 @@ class Context:
         seen = f"on {words.about(row['n_labelled'])} conversations that people labelled too"
         if row["kappa"] is None:
             return f"Agreement with people: {words.share(row['accuracy'])}, {seen}; too few are of it for more."
-        between = words.signed_interval(row["kappa_low"], row["kappa_high"])
-        return f"Agreement with people: kappa {words.signed(row['kappa'])} ({words.INTERVAL} {between}), {seen}."
+        kappa, between = words.signed_of(row, "kappa", "kappa_low", "kappa_high")
+        return f"Agreement with people: kappa {kappa} ({words.INTERVAL} {between}), {seen}."
 
     def dressed(self, sheet: Sheet, chart_id: str, title: str, description: str, variant: str) -> str:
-        chart_id = f"c-{chart_id.replace('_', '-')}"
+        chart_id = f"c-{file_name(chart_id)}"
         return dress(sheet.svg(), chart_id=chart_id, title=title, description=description, variant=variant)
 
     def both(self, chart_id: str, title: str, description: str, draw: Callable[[bool], Sheet]) -> tuple[str, ...]:
@@ -96,14 +77,26 @@ class Context:
         )
 
     def chart(
-        self, chart_id: str, heading: str, draw: Callable[..., Sheet], rows: Sequence[object], signed: bool = False
+        self,
+        chart_id: str,
+        heading: str,
+        draw: Callable[..., Sheet],
+        rows: Sequence[object],
+        cells: Cells,
+        signed: bool = False,
     ) -> Chart:
-        """One chart, wide and narrow. signed: its numbers are changes, not shares."""
+        """One chart, wide and narrow. cells: what it draws. signed: its numbers are changes, not shares."""
         description = "; ".join(_described(row, signed) for row in rows)
-        return Chart(heading, self.both(chart_id, heading, description, lambda narrow: draw(rows, narrow=narrow)))
+        drawings = self.both(chart_id, heading, description, lambda narrow: draw(rows, narrow=narrow))
+        return Chart(heading, drawings, name=file_name(chart_id), cells=cells)
 
     def grid(
-        self, chart_id: str, heading: str, columns: Sequence[str], rows: list[tuple[str, list[float | None]]]
+        self,
+        chart_id: str,
+        heading: str,
+        columns: Sequence[str],
+        rows: list[tuple[str, list[float | None]]],
+        cells: Cells,
     ) -> Chart:
         description = "; ".join(
             f"{name}: " + ", ".join(f"{column} {words.share(v)}" for column, v in zip(columns, values, strict=True))
@@ -113,7 +106,8 @@ class Context:
         def draw(narrow: bool) -> Sheet:
             return charts.cells(columns, rows, narrow=narrow, strong=1 if rows and rows[0][0] == "All types" else 0)
 
-        return Chart(heading, self.both(chart_id, heading, description, draw))
+        drawings = self.both(chart_id, heading, description, draw)
+        return Chart(heading, drawings, name=file_name(chart_id), cells=cells)
 
     def trend(
         self,
@@ -133,15 +127,15 @@ class Context:
         breaks = frozenset(i for i in range(1, len(series)) if series[i] != series[i - 1])
         low, high = ("change_low", "change_high") if around_zero else (f"{measure}_low", f"{measure}_high")
         found = [self.published.rows(table, p) for p in periods]
-        panels = []
+        panels: list[Panel] = []
+        drawn: list[Row] = []
         for category in categories:
-            points = []
-            for rows in found:
-                row = next((r for r in rows if is_of(r, category)), {})
-                points.append(Estimate("", row.get(measure), row.get(low), row.get(high)))
+            own = [next((r for r in rows if is_of(r, category)), {}) for rows in found]
+            points = [Estimate("", row.get(measure), row.get(low), row.get(high)) for row in own]
             name = "All types" if category in {"any", "affective"} else self.label(category)
             if sum(point.value is not None for point in points) > 1:
                 panels.append(Panel(name, points, breaks))
+                drawn.extend(row for row in own if row)
         if not panels:
             return None
         panels, compared = with_changes(panels)
@@ -163,18 +157,36 @@ class Context:
             f"{'is' if n_changed == 1 else 'are'} told apart from chance (Benjamini–Hochberg, 5{words.THIN}%)."
         )
         if breaks:
-            note += " A dashed line marks a change of labeller or definition: across it, periods do not compare."
-        return Chart(heading, drawings, note)
+            note += " A dashed line marks a change of labeller or definition: across it, periods do not compare. "
+            note += " ".join(self._new_series(periods[i - 1], periods[i], facets) for i in sorted(breaks))
+        return Chart(heading, drawings, note, f"{table}-trend", Cells(table, drawn))
+
+    def _new_series(self, before: Shown, after: Shown, facets: tuple[str, ...]) -> str:
+        """What is other from a period on, for each question that a trend rests on."""
+        told = []
+        for key, what in (("labellers", "labeller"), ("facet_versions", "version"), ("prompt_hashes", "prompt")):
+            pairs: dict[tuple[str, str], list[str]] = {}
+            for facet in facets:
+                was, now = (str(of_facet(self.published.about(p, key), facet) or "none") for p in (before, after))
+                if was != now:
+                    pairs.setdefault((was[:20], now[:20]), []).append(self.facet(facet))
+            told += [f"{what} {now} after {was} ({words.listed(names)})" for (was, now), names in pairs.items()]
+        return f"From {words.day(after.start)}: {'; '.join(told)}."
+
+
+def file_name(chart_id: str) -> str:
+    """The name of a chart in the page and of its files: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]", "-", chart_id.lower())
 
 
 def _described(row: object, signed: bool) -> str:
     """One row of a chart in words, for those who hear it."""
     if isinstance(row, Estimate):
         say, between = (words.signed, words.signed_interval) if signed else (words.share, words.share_interval)
-        interval = f", interval {between(row.low, row.high)}" if row.value is not None and row.low is not None else ""
-        return f"{row.label}: {say(row.value)}{interval}"
+        ends = f", interval {between(row.low, row.high, row.value)}" if None not in (row.value, row.low) else ""
+        return f"{row.label}: {say(row.value, row.low, row.high)}{ends}"
     if isinstance(row, Shift):
-        return f"{row.label}: start {words.signed(row.start)}, end {words.signed(row.end)}"
+        return f"{row.label}: start {words.signed(row.start, row.end)}, end {words.signed(row.end, row.start)}"
     if isinstance(row, Step):
         return f"{row.label}: {words.count(row.n_conversations)}"
     raise TypeError(f"no words for a {type(row).__name__}")

@@ -3,7 +3,7 @@
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 MOST = 10
@@ -14,19 +14,19 @@ def drift(ctx: Context) -> Figure | None:
     if not rows:
         return None
     shown = [r for r in rows if not r["suppressed"]]
-    same = [_estimate(ctx, r) for r in shown if r["start_type"] == r["end_type"]]
+    same = [r for r in shown if r["start_type"] == r["end_type"]]
     moved = sorted((r for r in shown if r["start_type"] != r["end_type"]), key=lambda r: -r["share"])[:MOST]
     drawn = [
-        ctx.chart(name, heading, charts.shares, estimates)
-        for name, heading, estimates in (
+        ctx.chart(name, heading, charts.shares, [_estimate(ctx, r) for r in own], Cells("drift", own))
+        for name, heading, own in (
             ("drift-same", "The same at the start and at the end", same),
             (
                 "drift-moved",
                 f"Another at the end, the {MOST} most frequent of those published",
-                [_estimate(ctx, r) for r in moved],
+                moved,
             ),
         )
-        if estimates
+        if own
     ]
     whole: Row = next(iter(shown), {})
     return Figure(
@@ -39,13 +39,13 @@ def drift(ctx: Context) -> Figure | None:
         ),
         charts=tuple(drawn),
         panels=(),
-        caption=(
-            f"Denominator: {words.about(whole.get('of_conversations'))} conversations of "
-            f"{words.about(whole.get('of_users'))} users.",
-            f"Dot: share of all these. Line and brackets: {words.INTERVAL}.",
-            ctx.labelled("type_at_start", "type_at_end"),
-            ctx.withheld("drift"),
+        basis=Basis(
+            f"{words.about(whole.get('of_conversations'))} conversations of {words.about(whole.get('of_users'))} users",
+            WILSON,
+            ("type_at_start", "type_at_end"),
+            ("drift",),
         ),
+        caption=(f"Dot: share of all these. Line: {words.INTERVAL}.",),
         tables=(
             table(
                 "Start and end",
@@ -65,4 +65,4 @@ def _estimate(ctx: Context, row: Row) -> Estimate:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (*counts(row), words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"]))
+    return (*counts(row), *words.share_of(row, "share", "share_low", "share_high"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Chart, Figure, counts, table
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Chart, Figure, counts, table
 from dagster_project.report.selection import Row
 
 ADD_UP = {"one": "each conversation has one value", "one_or_more": "a conversation may have several values"}
@@ -24,11 +24,10 @@ def facets(ctx: Context) -> Figure | None:
         lead="Further questions of the codebook, each of the conversations that it applies to and could be told of.",
         charts=tuple(drawn),
         panels=(),
+        basis=Basis("told above each chart", WILSON, tuple(names), ("facets",)),
         caption=(
-            f"Dot: share. Line and brackets: {words.INTERVAL}.",
+            f"Dot: share. Line: {words.INTERVAL}.",
             "These describe words of one conversation. They say nothing of a person’s health, and nothing of causes.",
-            ctx.labelled(*names),
-            ctx.withheld("facets"),
         ),
         tables=(
             table(
@@ -53,7 +52,8 @@ def _chart(ctx: Context, facet: str, rows: Sequence[Row]) -> Chart | None:
     estimates = [Estimate(ctx.value(r), r["share"], r["share_low"], r["share_high"]) for r in own]
     of = f"of {words.about(known[0]['of_conversations'])} conversations of {words.about(known[0]['of_users'])} users"
     told = ADD_UP.get(known[0]["values_told"], "any number of values may hold")
-    return ctx.chart(f"facet-{facet}", f"{ctx.facet(facet)}: {of}; {told}", charts.shares, estimates)
+    heading = f"{ctx.facet(facet)}: {of}; {told}"
+    return ctx.chart(f"facet-{facet}", heading, charts.shares, estimates, Cells("facets", own))
 
 
 def _type(ctx: Context, row: Row) -> str:
@@ -61,5 +61,5 @@ def _type(ctx: Context, row: Row) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    share = words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"])
+    share = words.share_of(row, "share", "share_low", "share_high")
     return *counts(row), words.count(row["of_conversations"]), *share

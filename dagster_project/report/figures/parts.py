@@ -6,14 +6,31 @@ from dataclasses import dataclass
 from dagster_project.report import words
 from dagster_project.report.selection import Row
 
+WILSON = f"95{words.THIN}%, Wilson, clustered by user"
+BOOTSTRAP = f"95{words.THIN}%, bootstrap over users, n = 1,000"
+"""The two ways in which intervals are made."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The published rows that a chart draws, and the table that they are of."""
+
+    table: str
+    rows: Sequence[Row]
+
 
 @dataclass(frozen=True)
 class Chart:
-    """A heading and its drawings: SVG strings that are safe to put into the page."""
+    """A heading and its drawings: SVG strings that are safe to put into the page, the widest first.
+
+    name: of its files, and unique in the page; cells: what it draws. Neither where a chart has no drawing.
+    """
 
     heading: str
     drawings: tuple[str, ...]
     note: str = ""
+    name: str = ""
+    cells: Cells | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,27 @@ class Tree:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """What a reader must know beside a figure's numbers: of how many, by whom, how sure."""
+
+    term: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a figure's numbers rest on.
+
+    interval: how it was made, in a few words. facets: whose labels are counted. tables: of which the cells are.
+    """
+
+    denominator: str
+    interval: str
+    facets: tuple[str, ...]
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Figure:
     """Everything the page shows of one figure."""
 
@@ -63,12 +101,17 @@ class Figure:
     lead: str
     charts: tuple[Chart, ...]
     panels: tuple[Chart, ...]
+    basis: Basis
     caption: tuple[str, ...]
     tables: tuple[Table, ...]
     trend: Chart | None = None
-    trend_note: str = ""
     trees: tuple[Tree, ...] = ()
     help_line: bool = False
+
+    def drawn(self) -> list[Chart]:
+        """Every chart with a drawing, in the order of the page."""
+        every = (*self.charts, *self.panels, *([self.trend] if self.trend else []), *(t.drawing for t in self.trees))
+        return [chart for chart in every if chart.drawings]
 
 
 def table(

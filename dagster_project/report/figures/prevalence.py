@@ -6,7 +6,7 @@ from dagster_project.domain.study import AFFECTIVE_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Step
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 
@@ -17,16 +17,19 @@ def prevalence(ctx: Context) -> Figure | None:
     by = {row["category"]: row for row in rows}
     whole, any_type = by.get("all", {}), by.get("affective", {})
     order = ("affective", *AFFECTIVE_TYPES, "companionship_or_roleplay")
-    estimates = [ctx.share(by[c], "share", strong=c == "affective") for c in order if c in by]
+    shown = [by[c] for c in order if c in by]
+    estimates = [ctx.share(row, "share", strong=row["category"] == "affective") for row in shown]
     funnel = ctx.rows("funnel")
     first = funnel[0]["n_conversations"] if funnel else None
     steps = [Step(ctx.label(r["step"]), r["n_conversations"], _part(r["n_conversations"], first)) for r in funnel]
     title = "How common affective conversations are"
     if any_type.get("share") is not None:
-        title = f"Affective conversations are {words.share(any_type['share'])} of all that were counted"
-    drawn = [ctx.chart("prevalence", "Share of all counted conversations", charts.shares, estimates)]
+        title = f"Affective conversations are {_told(any_type, 'share')[0]} of all that were counted"
+    cells = Cells("prevalence", shown)
+    drawn = [ctx.chart("prevalence", "Share of all counted conversations", charts.shares, estimates, cells)]
     if steps:
-        drawn.append(ctx.chart("funnel", "From all conversations to those analysed", charts.totals, steps))
+        heading = "From all conversations to those analysed"
+        drawn.append(ctx.chart("prevalence-funnel", heading, charts.totals, steps, Cells("funnel", funnel)))
     return Figure(
         number=1,
         slug="prevalence",
@@ -37,15 +40,17 @@ def prevalence(ctx: Context) -> Figure | None:
         ),
         charts=tuple(drawn),
         panels=(),
+        basis=Basis(
+            f"{words.about(whole.get('n_conversations'))} counted conversations of "
+            f"{words.about(whole.get('n_users'))} users",
+            WILSON,
+            ("content_creation", "affective_type"),
+            ("prevalence", "funnel"),
+        ),
         caption=(
-            f"Denominator: {words.about(whole.get('n_conversations'))} counted conversations of "
-            f"{words.about(whole.get('n_users'))} users.",
-            f"Dot: share. Line and brackets: {words.INTERVAL}.",
-            ctx.labelled("content_creation", "affective_type"),
+            f"Dot: share. Line: {words.INTERVAL}.",
             ctx.agreement("affective_type"),
             _correction(ctx, any_type, rows),
-            ctx.withheld("prevalence"),
-            ctx.withheld("funnel"),
         ),
         tables=(
             table(
@@ -90,19 +95,23 @@ def _correction(ctx: Context, any_type: Row, rows: Sequence[Row]) -> str:
     told = "The table has the corrected shares beside the raw ones; where one is missing, too few were labelled."
     if value is None:
         return told
-    interval = words.share_interval(any_type["corrected_low"], any_type["corrected_high"])
-    raw = words.share(any_type["share"])
-    return f"Corrected for the labeller's error, {raw} affective are {words.share(value)} ({interval}). {told}"
+    corrected, interval = _told(any_type, "corrected")
+    raw, _ = _told(any_type, "share")
+    return f"Corrected for the labeller's error, {raw} affective are {corrected} ({interval}). {told}"
+
+
+def _told(row: Row, what: str) -> tuple[str, str]:
+    """A share, raw (`share`) or corrected (`corrected`), and its interval."""
+    return words.share_of(row, "share" if what == "share" else "corrected_share", f"{what}_low", f"{what}_high")
 
 
 def _prevalence_cells(row: Row, corrected: bool) -> tuple[str, ...]:
     whole = row["category"] == "all"  # all of all: there is nothing to be unsure of
-    interval = "–" if whole else words.share_interval(row["share_low"], row["share_high"])
-    cells = (*counts(row), words.share(row["share"]), interval)
+    share, interval = _told(row, "share")
+    cells = (*counts(row), share, "–" if whole else interval)
     if not corrected:
         return cells
-    ends = words.share_interval(row["corrected_low"], row["corrected_high"])
-    return (*cells, words.share(row["corrected_share"]), ends)
+    return (*cells, *_told(row, "corrected"))
 
 
 def _part(n: int | None, whole: int | None) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
@@ -24,7 +24,8 @@ def pushback(ctx: Context) -> Figure | None:
     thirds = [(ctx.type(t), [_rate(by, t, "any", third) for third in THIRDS]) for t in types]
     title = "How often the assistant pushes back"
     if whole.get("rate") is not None:
-        title = f"The assistant pushes back in {words.share(whole['rate'])} of the analysed conversations"
+        rate, _ = words.share_of(whole, "rate", "rate_low", "rate_high")
+        title = f"The assistant pushes back in {rate} of the analysed conversations"
     main = [r for r in rows if r["position"] == "any"]
     placed = [r for r in rows if r["kind"] == "any" and r["position"] != "any"]
     rest = [r for r in rows if r["kind"] != "any" and r["position"] != "any"]
@@ -39,19 +40,40 @@ def pushback(ctx: Context) -> Figure | None:
             "person requests or says. It may be right or wrong to do so: this figure counts, it does not judge."
         ),
         charts=(
-            ctx.chart("pushback", "Conversations with any pushback", charts.shares, rates),
-            ctx.grid("kinds", "By kind of pushback", [ctx.short(k) for k in KINDS], kinds),
-            ctx.grid("thirds", "Where it first occurs", [ctx.label(t) for t in THIRDS], thirds),
+            ctx.chart(
+                "pushback",
+                "Conversations with any pushback",
+                charts.shares,
+                rates,
+                _cells(by, types, ["any"], ["any"]),
+            ),
+            ctx.grid(
+                "pushback-kinds",
+                "By kind of pushback",
+                [ctx.short(k) for k in KINDS],
+                kinds,
+                _cells(by, types, KINDS, ["any"]),
+            ),
+            ctx.grid(
+                "pushback-thirds",
+                "Where it first occurs",
+                [ctx.label(t) for t in THIRDS],
+                thirds,
+                _cells(by, types, ["any"], THIRDS),
+            ),
         ),
         panels=(),
+        basis=Basis(
+            f"{words.about(whole.get('of_conversations'))} analysed conversations of "
+            f"{words.about(whole.get('of_users'))} users; for a type, those of that type",
+            WILSON,
+            ("pushback",),
+            ("pushback",),
+        ),
         caption=(
-            f"Denominator: {words.about(whole.get('of_conversations'))} analysed conversations of "
-            f"{words.about(whole.get('of_users'))} users; for a type, those of that type.",
-            f"Dot: rate. Line and brackets: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
+            f"Dot: rate. Line: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
             "the assistant’s turns.",
-            ctx.labelled("pushback"),
             ctx.agreement("pushback"),
-            ctx.withheld("pushback"),
         ),
         tables=(
             table("Pushback by type and kind", keys[:2], measures, _pushback_rows(ctx, main, 2)),
@@ -81,11 +103,17 @@ def _pushback_rows(ctx: Context, rows: Sequence[Row], keys: int) -> list[tuple[t
             *counts(r),
             words.count(r["of_conversations"]),
             words.count(r["of_users"]),
-            words.share(r["rate"]),
-            words.share_interval(r["rate_low"], r["rate_high"]),
+            *words.share_of(r, "rate", "rate_low", "rate_high"),
         )
         found.append((shown, r, measures))
     return found
+
+
+def _cells(
+    by: Mapping[tuple[str, str, str], Row], types: Sequence[str], kinds: Sequence[str], positions: Sequence[str]
+) -> Cells:
+    keys = [(t, kind, position) for t in types for kind in kinds for position in positions]
+    return Cells("pushback", [by[key] for key in keys if key in by])
 
 
 def _rate(by: Mapping[tuple[str, str, str], Row], affective_type: str, kind: str, position: str) -> float | None:

@@ -6,7 +6,7 @@ from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate, Shift
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.figures.parts import BOOTSTRAP, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 LATER = "Change without the first message: second and third to the last three"
@@ -32,10 +32,12 @@ def sentiment(ctx: Context) -> Figure | None:
         for t in types
         for r in (by[t],)
     ]
+    drawn = Cells("sentiment", [by[t] for t in types])
+    known = [by[t] for t in types if by[t].get("later_change") is not None]
     later = [
-        Estimate(ctx.type(t), by[t]["later_change"], by[t]["later_low"], by[t]["later_high"], t == "any")
-        for t in types
-        if by[t].get("later_change") is not None
+        Estimate(ctx.type(t), r["later_change"], r["later_low"], r["later_high"], t == "any")
+        for r in known
+        for t in (r["affective_type"],)
     ]
     whole = by.get("any", {})
     return Figure(
@@ -47,21 +49,28 @@ def sentiment(ctx: Context) -> Figure | None:
             "three messages beside the mean of their first three, in conversations of six or more."
         ),
         charts=(
-            ctx.chart("shifts", "Mean tone at the start (ring) and at the end (dot)", charts.shifts, shifts),
-            ctx.chart("changes", "Change from start to end", charts.changes, changed, signed=True),
-            *([ctx.chart("later", LATER, charts.changes, later, signed=True)] if later else []),
+            ctx.chart("sentiment", "Mean tone at the start (ring) and at the end (dot)", charts.shifts, shifts, drawn),
+            ctx.chart("sentiment-change", "Change from start to end", charts.changes, changed, drawn, signed=True),
+            *(
+                [ctx.chart("sentiment-later", LATER, charts.changes, later, Cells("sentiment", known), signed=True)]
+                if later
+                else []
+            ),
         ),
         panels=(),
-        caption=(
-            f"Denominator: {words.about(whole.get('n_conversations'))} conversations of "
-            f"{words.about(whole.get('n_users'))} users in which all six messages could be told."
+        basis=Basis(
+            f"{words.about(whole.get('n_conversations'))} conversations of "
+            f"{words.about(whole.get('n_users'))} users in which all six messages could be told"
             if whole
-            else "Denominator: conversations of each type in which all six messages could be told.",
-            f"Line and brackets: {words.INTERVAL}, bootstrap over users, n = 1,000.",
+            else "conversations of each type in which all six messages could be told",
+            BOOTSTRAP,
+            ("sentiment",),
+            ("sentiment",),
+        ),
+        caption=(
+            f"Dot: change. Line: {words.INTERVAL}.",
             "Expressed tone is not a person’s state, and a change within a conversation is not an outcome.",
             *(READING if later else ()),
-            ctx.labelled("sentiment"),
-            ctx.withheld("sentiment"),
         ),
         tables=(
             table(
@@ -94,10 +103,11 @@ def sentiment(ctx: Context) -> Figure | None:
 
 
 def _tone_cells(row: Row) -> tuple[str, ...]:
-    tone = (words.signed(row[f"sentiment_{part}"]) for part in ("start", "end", "change"))
-    later = words.signed(row.get("tone_first")), words.signed(row.get("later_change"))
-    ends = words.signed_interval(row.get("later_low"), row.get("later_high"))
-    return (*counts(row), *tone, words.signed_interval(row["change_low"], row["change_high"]), *later, ends)
+    start, end = row["sentiment_start"], row["sentiment_end"]
+    tone = words.signed(start, end), words.signed(end, start)
+    change = words.signed_of(row, "sentiment_change", "change_low", "change_high")
+    later = words.signed_of(row, "later_change", "later_low", "later_high")
+    return (*counts(row), *tone, *change, words.signed(row.get("tone_first")), *later)
 
 
 def _tone_title(rows: Sequence[Row]) -> str:
@@ -107,7 +117,7 @@ def _tone_title(rows: Sequence[Row]) -> str:
         return "How expressed tone moves within a conversation"
     if len(known) == 1:
         row = known[0]
-        change = words.signed(row["sentiment_change"]).lstrip(f"+{words.MINUS}")
+        change = words.signed_of(row, "sentiment_change", "change_low", "change_high")[0].lstrip(f"+{words.MINUS}")
         if row["change_low"] > 0:
             return f"Expressed tone ends higher than it starts, by {change} on a scale from −1 to +1"
         if row["change_high"] < 0:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Topic
-from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Branch, Chart, Figure, Tree, counts, table
+from dagster_project.report.figures.context import Context, file_name
+from dagster_project.report.figures.parts import Basis, Branch, Cells, Chart, Figure, Tree, counts, table
 from dagster_project.report.selection import Row
 from dagster_project.report.topic_map import Spot, topic_map
 
@@ -39,6 +39,8 @@ def topics(ctx: Context) -> Figure | None:
             if found
             else (),
             _topics_note(ctx, kind, bool(found)),
+            file_name(f"topics-{kind}"),
+            Cells("topics", found),
         )
         for kind, found in by_type.items()
     )
@@ -57,6 +59,7 @@ def topics(ctx: Context) -> Figure | None:
         ),
         charts=(),
         panels=panels,
+        basis=Basis("analysed conversations of each kind", "none is given for topics", ("topic",), ("topics",)),
         caption=(
             f"Up to {TOPICS_SHOWN} topics a kind, largest first; the bars of all kinds have one scale.",
             "A topic is published only when enough people share it, so the shares of a kind need not add up.",
@@ -65,7 +68,6 @@ def topics(ctx: Context) -> Figure | None:
             "Changes are against the period before; a topic keeps its identity from period to period of one kind."
             if earlier
             else "",
-            ctx.labelled("topic"),
         ),
         tables=tuple(
             table(
@@ -150,7 +152,8 @@ def _tree(ctx: Context, kind: str, rows: Sequence[Row], earlier: Mapping[tuple[s
         "; ".join(f"{r['topic_name']}: {words.share(r['share'])}" for r in ordered),
         "both",
     )
-    return Tree(ctx.label(kind), branches, Chart("As a map", (drawing,)))
+    name = file_name(f"topic-map-{kind}")
+    return Tree(ctx.label(kind), branches, Chart("As a map", (drawing,), name=name, cells=Cells("topics", ordered)))
 
 
 def _nested(rows: Sequence[Row]) -> list[tuple[str, Row]]:

@@ -4,7 +4,7 @@ from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import Figure, counts, table
+from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
 from dagster_project.report.selection import Row
 
 
@@ -27,18 +27,33 @@ def use(ctx: Context) -> Figure | None:
             "conversations with 50 or more messages by the person."
         ),
         charts=(
-            ctx.chart("bands", "Share of users by counted affective conversations", charts.shares, users),
-            ctx.chart("long", "Share of conversations that are very long", charts.shares, long),
+            *(
+                ctx.chart(name, heading, charts.shares, estimates, Cells(of, drawn))
+                for name, heading, estimates, of, drawn in (
+                    ("use", "Share of users by counted affective conversations", users, "usage_bands", bands),
+                    (
+                        "use-long",
+                        "Share of conversations that are very long",
+                        long,
+                        "long_conversations",
+                        [by[t] for t in types],
+                    ),
+                )
+                if drawn
+            ),
         ),
         panels=(),
-        caption=(
-            f"Denominators: {words.about(of_users)} users with an affective conversation; "
+        basis=Basis(
+            f"{words.about(of_users)} users with an affective conversation; "
             f"{words.about(whole.get('of_conversations'))} analysed conversations of "
-            f"{words.about(whole.get('of_users'))} users.",
+            f"{words.about(whole.get('of_users'))} users",
+            WILSON,
+            ("content_creation", "affective_type"),
+            ("usage_bands", "long_conversations"),
+        ),
+        caption=(
             "Of each user a limited number of conversations counts: who writes more may stand in a lower band.",
-            f"Dot: share. Line and brackets: {words.INTERVAL}.",
-            ctx.withheld("usage_bands"),
-            ctx.withheld("long_conversations"),
+            f"Dot: share. Line: {words.INTERVAL}.",
         ),
         tables=(
             table(
@@ -58,10 +73,10 @@ def use(ctx: Context) -> Figure | None:
 
 
 def _band_cells(row: Row) -> tuple[str, ...]:
-    share = words.share(row["share_of_users"]), words.share_interval(row["share_low"], row["share_high"])
+    share = words.share_of(row, "share_of_users", "share_low", "share_high")
     return words.count(row["n_users"]), words.count(row["of_users"]), *share
 
 
 def _long_cells(row: Row) -> tuple[str, ...]:
-    share = words.share(row["share"]), words.share_interval(row["share_low"], row["share_high"])
+    share = words.share_of(row, "share", "share_low", "share_high")
     return *counts(row), words.count(row["of_conversations"]), *share
