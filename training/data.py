@@ -34,6 +34,7 @@ OWN_CONVERSATIONS = (
     "talks_companionship",
     "roleplay",
     "creation_everyday",
+    "creation_forms",
 )
 OWN_TURNS = ("pushback", "pushback_styles")
 OWN_MESSAGES = ("sentiment", "sentiment_chat")

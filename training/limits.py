@@ -25,10 +25,10 @@ from training.data import (
     sentiment_examples,
 )
 from training.data import conversation_of as conversation
-from training.evaluate import left_out, named_by_model, probabilities
+from training.evaluate import named_by_model, probabilities
 from training.fit import Table, fit_group
 from training.measures import binary, macro_f1
-from training.train import BASE_RATES, HEADS, REGULARISATION, TABLES, CachedVectors
+from training.train import BASE_RATES, REGULARISATION, TABLES, CachedVectors
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 
@@ -39,12 +39,12 @@ def share_of(examples: Sequence[Example], share: float) -> list[Example]:
 
 
 def beside(
-    group: str, learnt: Sequence[Example], tested: Sequence[Example], vectors: CachedVectors
+    group: str, names: Sequence[str], learnt: Sequence[Example], tested: Sequence[Example], vectors: CachedVectors
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (tested, heads) of heads fitted on other examples, and the heads' thresholds."""
+    """Probabilities (tested, names) of a group's heads fitted on other examples, and the heads' thresholds."""
     table = TABLES[group]([*learnt, *tested], vectors)
     fit = fit_group(
-        HEADS[group],
+        names,
         learnt,
         Table(table.matrix[: len(learnt)], table.idf, table.n_dense),
         REGULARISATION[group],
@@ -58,7 +58,6 @@ def content_creation(data: Path, vectors: CachedVectors) -> Iterator[str]:
     """Of the sources with people's labels of it: a fifth of their groups is kept out and tested."""
     examples = screen_examples(data)
     held = {"arena-hard-v2", "mt_bench"}
-    column = HEADS["screen"].index("content_creation")
     for share in SHARES:
         said: list[bool] = []
         true: list[int] = []
@@ -66,8 +65,8 @@ def content_creation(data: Path, vectors: CachedVectors) -> Iterator[str]:
             away = [e for e in examples if e.source in held and crc32(e.group.encode()) % 5 == fold]
             tested = [e for e in away if not e.variant and "content_creation" in e.labels]
             learnt = share_of([e for e in examples if e.group not in {a.group for a in away}], share)
-            p, threshold = beside("screen", learnt, tested, vectors)
-            said += (p[:, column] >= threshold[column]).tolist()
+            p, threshold = beside("screen", ["content_creation"], learnt, tested, vectors)
+            said += (p[:, 0] >= threshold[0]).tolist()
             true += [e.labels["content_creation"] for e in tested]
         f1 = binary(said, true)["f1"]
         yield f"content creation, Arena-Hard and MT-Bench, {share:.1%} of the examples: F1 {f1} (n = {len(true)})"
@@ -81,14 +80,15 @@ def refusals(data: Path, vectors: CachedVectors) -> Iterator[str]:
         found = {}
         for model in models:
             rest = share_of([e for e in examples if e.source != model], share)
-            tested, p, fit = left_out("pushback", [*rest, *(e for e in examples if e.source == model)], vectors, model)
-            found[model] = binary(p[:, 0] >= fit.heads.threshold[0], [e.labels["any"] for e in tested])["f1"]
+            tested = [e for e in examples if e.source == model]
+            p, threshold = beside("pushback", ["any"], rest, tested, vectors)
+            found[model] = binary(p[:, 0] >= threshold[0], [e.labels["any"] for e in tested])["f1"]
         worst = min(found, key=lambda m: found[m])
         told = ", ".join(f"{m.split(' ')[1]} {f1}" for m, f1 in found.items())
         named = worst.split(" ")[1]
         yield f"pushback, an answering model left out, {share:.1%} of the examples: worst {named}; F1 {told}"
     within = [e for e in examples if e.source.startswith("xstest-v2 ")]
-    fit = fit_group(HEADS["pushback"], within, TABLES["pushback"](within, vectors), REGULARISATION["pushback"])
+    fit = fit_group(["any"], within, TABLES["pushback"](within, vectors), REGULARISATION["pushback"])
     p = probabilities(fit)[:, 0] >= fit.heads.threshold[0]
     for model in models:
         here = np.array([e.source == model for e in within])
@@ -99,14 +99,13 @@ def refusals(data: Path, vectors: CachedVectors) -> Iterator[str]:
 def sentiment(data: Path, vectors: CachedVectors) -> Iterator[str]:
     """Of EmoContext and MELD: by examples from elsewhere, and by folds within."""
     examples = sentiment_examples(data)
-    order = [HEADS["sentiment"].index(v) for v in VALENCES]
     tested = list(messages_of(data))
     sources = sorted({e.source for e in tested})
     true = np.array([next(v for v in VALENCES if e.labels[v]) for e in tested])
     of = np.array([e.source for e in tested])
     for share in SHARES:
-        p, _ = beside("sentiment", share_of(examples, share), tested, vectors)
-        said = np.array(VALENCES)[p[:, order].argmax(axis=1)]
+        p, _ = beside("sentiment", VALENCES, share_of(examples, share), tested, vectors)
+        said = np.array(VALENCES)[p.argmax(axis=1)]
         told = ", ".join(f"{s} {macro_f1(said[of == s].tolist(), true[of == s].tolist())}" for s in sources)
         yield f"sentiment, {share:.1%} of the examples: macro F1 {told}"
     for source in sources:
@@ -144,10 +143,9 @@ def types_unseen(data: Path, vectors: CachedVectors) -> Iterator[str]:
         for r in rows
     ]
     examples = screen_examples(data)
-    column = HEADS["screen"].index("affective")
     for share in SHARES:
-        p, threshold = beside("screen", share_of(examples, share), tested, vectors)
-        said = p[:, column] >= threshold[column]
+        p, threshold = beside("screen", ["affective"], share_of(examples, share), tested, vectors)
+        said = p[:, 0] >= threshold[0]
         told = []
         for source in sorted({e.source for e in tested}):
             here = np.array([e.source == source for e in tested])
