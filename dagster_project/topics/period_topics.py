@@ -142,7 +142,8 @@ class _Work:
         if not of.numbers(self.work.limits):
             return None
         wording = Wording(read_texts(self.work.lake, span, of.members), load_vocabulary())
-        fitted = fit(of, self.work.limits, about, old, wording)
+        # An erasure must leave nothing behind, not even where a fit began.
+        fitted = fit(of, self.work.limits, about, old, wording, anew=renewed is not None)
         if fitted is None:
             return None
         model = replace(fitted.model, names=self._names(fitted, wording, of.keyed))
