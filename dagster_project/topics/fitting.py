@@ -168,6 +168,7 @@ def _version(
         silhouette=simplified_silhouette(vectors, centres),
         other_share=1 - float(fits.mean()),
         mean_distance=float(distance[fits].mean()),
+        embedded=about.embedded,
     )  # fmt: skip
     model = TopicModel(
         centres, reach, weights, parent_of, topic_ids, parent_ids,
