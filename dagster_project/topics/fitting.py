@@ -23,6 +23,7 @@ from dagster_project.domain.topics.groups import (
 from dagster_project.domain.topics.identity import Event, events, match, overlap
 from dagster_project.domain.topics.keyed import Keyed, highest
 from dagster_project.domain.topics.model import Fit, TopicModel, drift, reaches, sort
+from dagster_project.domain.topics.naming import CONDITION_FACTOR, RULES, Needed
 from dagster_project.domain.topics.tree import parent_centres, parents
 from dagster_project.topics.clustering import best_clusters
 from dagster_project.topics.reading import Analysed
@@ -39,9 +40,21 @@ class TopicLimits:
     max_conversations_per_user: int
 
     @property
+    def most_needed(self) -> Needed:
+        """The most people that must share a term, whatever the topic."""
+        return Needed(highest(self.min_users), highest(CONDITION_FACTOR * self.min_users))
+
+    def needed(self, keyed: Keyed, topic_id: str, version: str) -> Needed:
+        """People of a topic that must share a term: each number with a jitter of its own."""
+        return Needed(
+            keyed.jittered(self.min_users, topic_id, version),
+            keyed.jittered(CONDITION_FACTOR * self.min_users, topic_id, version, "jitter/condition"),
+        )
+
+    @property
     def written(self) -> str:
         """What a version remembers of them."""
-        return f"{self.min_users}/{self.min_conversations}"
+        return f"{self.min_users}/{self.min_conversations}/{RULES}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ def fit(
             return [label for _, _, label in sorted(sizes)]
         labels, _ = sort(members, centres, _reaches(vectors, centres))
         speakers = [of.voices(own) for own in _split(of.members, labels, len(centres))]
-        nameless = wording.nameless(speakers, highest(limits.min_users))
+        nameless = wording.nameless(speakers, limits.most_needed)
         return sorted(nameless, key=lambda label: (len(speakers[label]), label))
 
     known = old.centres if old is not None and not anew and _still_serves(old, vectors, limits) else None

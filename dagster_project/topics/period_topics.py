@@ -19,7 +19,7 @@ from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
 from dagster_project.domain.topics.name_filter import UNNAMED
-from dagster_project.domain.topics.naming import Namer, local_namer, names
+from dagster_project.domain.topics.naming import Namer, Needed, local_namer, names
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
@@ -166,14 +166,22 @@ class _Work:
 
     def _names(self, fitted: Fitted, wording: Wording, keyed: Keyed) -> dict[str, str]:
         """A name by topic id, from what those who speak for each topic wrote; siblings are those of one level."""
-        model, named = fitted.model, dict[str, str]()
-        stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
-        levels = [(*model.parent_ids, *stand_alone)] if model.parent_ids else []
-        for level in (*levels, model.topic_ids):  # one that stands alone is named among all topics of its kind
-            thresholds = {t: keyed.jittered(self.work.limits.min_users, t, model.fit.end.isoformat()) for t in level}
-            support = wording.support({t: fitted.speakers[t] for t in level})
-            named |= names(support, thresholds, self.work.namer)
-        return named
+        model, version = fitted.model, fitted.model.fit.end.isoformat()
+        needed = {t: self.work.limits.needed(keyed, t, version) for t in (*model.parent_ids, *model.topic_ids)}
+        below = wording.support({t: fitted.speakers[t] for t in model.topic_ids})
+        named = dict[str, str]()
+        if model.parent_ids:
+            children: dict[str, dict[str, Needed]] = {parent: {} for parent in model.parent_ids}
+            for topic_id, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True):
+                if up >= 0:
+                    children[model.parent_ids[up]][topic_id] = needed[topic_id]
+            stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
+            level = (*model.parent_ids, *stand_alone)
+            above = wording.support({t: fitted.speakers[t] for t in level})
+            above.without_inherited(children, below)
+            named = names(above, {t: needed[t] for t in level}, self.work.namer)
+        # One that stands alone is named among all topics of its kind.
+        return named | names(below, {t: needed[t] for t in model.topic_ids}, self.work.namer)
 
     def _about(self, period: Period, start: date, end: date, n_days: int) -> Fit:
         return Fit(period.key, start, end, "", n_days, 0, 0, 0.0, 0.0, 0.0, self.work.embedded)
