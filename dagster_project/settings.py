@@ -82,6 +82,7 @@ class ReleaseSettings(Section):
 class TopicsSettings(Section):
     """How long a version of the topics serves, what it is fitted on, and when a period has drifted away from it; and
     what embeds what people brought. With `http`, text is sent to embedder_url: https, or a server on this machine.
+    phrases: with Claude, names are phrases that it makes of shared terms.
     """
 
     span_days: int = Field(default=56, ge=1, le=366)
@@ -90,6 +91,7 @@ class TopicsSettings(Section):
     embedder: Literal["minilm", "http", "sentence-transformers"] = "minilm"
     embedder_url: str | None = None
     embedder_model: str | None = None
+    phrases: bool = True
 
     @model_validator(mode="after")
     def _embedder_is_named_and_safe(self) -> Self:
@@ -315,6 +317,7 @@ period = "week"           # day, week (ISO, Monday) or month
 # drift = 0.15            # a new version when so much more (share) of a period fits no topic than of the fit
 # embedder = "minilm"     # in the package, on this machine; or "sentence-transformers" (an extra), or "http":
 # embedder_url = "https://host/v1"   # WHAT PEOPLE WROTE IS SENT THERE to be embedded; key: EMBEDDINGS_API_KEY
+# phrases = true          # with kind = "claude": a model joins the shared terms of a name, and may add no word
 # embedder_model = "…"    # as server or package know it; another embedder begins new topics
 
 [policy]

@@ -11,6 +11,7 @@ from dagster_project.domain.topics.groups import Vectors
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import TopicLimits
 from dagster_project.topics.period_topics import TopicWork
+from dagster_project.topics.phrasing import namer_of
 from dagster_project.topics.reading import DESCRIPTION, DescribedAs, Description
 from dagster_project.topics.versions import Schedule
 from dagster_project.workspace import Workspace
@@ -33,6 +34,7 @@ def topic_work(workspace: Workspace) -> TopicWork:
         ),
         key=workspace.home.key(),
         schedule=Schedule(chosen.span_days, chosen.refit_days, chosen.drift),
+        namer=namer_of(workspace),
         described=described_by(vectors) if described else None,
         embedded=f"{vectors.name}/{DESCRIPTIONS if described else WORDS}",
     )
