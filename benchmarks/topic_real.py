@@ -2,8 +2,9 @@
 
 Each file holds canonical conversations (.jsonl or .jsonl.gz) with a human tag: labels.topic or labels.problem_type. In
 one run: ours (k by its own criterion, and at the tags' number) and k-means of scikit-learn on the same MiniLM vectors
-of what the person wrote, pooled as a release pools them; k-means on the first window alone; and BERTopic's default
-steps (UMAP to five dimensions, then HDBSCAN) where `umap-learn` is installed; it is no dependency of Confide. Adjusted
+of what the person wrote, pooled as a release pools them; k-means on the first window alone; kura's grouping where
+`kura` is installed; and BERTopic's default steps (UMAP to five dimensions, then HDBSCAN) where `umap-learn` is. Neither
+is a dependency of Confide. Adjusted
 mutual information and purity, mean and standard deviation over --draws orders and seeds: with a few hundred
 conversations one draw says little. What a method leaves out counts as one group. Without a file: invented texts.
 """
@@ -72,6 +73,15 @@ def ways(vectors: Any, first: Any, n_tags: int, seed: int) -> dict[str, Any]:
         "k-means, k of tags": KMeans(n_tags, random_state=seed, n_init=10).fit_predict(vectors),
         "k-means, first window": KMeans(n_tags, random_state=seed, n_init=10).fit_predict(first),
     }
+    if find_spec("kura"):
+        from kura.k_means import KmeansClusteringMethod
+
+        items = [{"embedding": vector.tolist(), "item": i} for i, vector in enumerate(vectors)]
+        for name, each in (("kura, its own k", 10), ("kura, k of tags", len(vectors) / n_tags)):
+            labels = np.zeros(len(vectors), dtype=np.int64)
+            for label, members in KmeansClusteringMethod(each).cluster(items).items():
+                labels[members] = label
+            found[name] = labels
     if find_spec("umap"):
         from umap import UMAP
 
