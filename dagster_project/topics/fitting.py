@@ -23,7 +23,7 @@ from dagster_project.domain.topics.groups import (
 from dagster_project.domain.topics.identity import Event, events, match, overlap
 from dagster_project.domain.topics.keyed import Keyed, highest
 from dagster_project.domain.topics.model import Fit, TopicModel, drift, reaches, sort
-from dagster_project.domain.topics.naming import CONDITION_FACTOR, RULES, Needed
+from dagster_project.domain.topics.naming import RULES, Needed, condition_minimum
 from dagster_project.domain.topics.tree import parent_centres, parents
 from dagster_project.topics.clustering import best_clusters
 from dagster_project.topics.reading import Analysed
@@ -42,13 +42,13 @@ class TopicLimits:
     @property
     def most_needed(self) -> Needed:
         """The most people that must share a term, whatever the topic."""
-        return Needed(highest(self.min_users), highest(CONDITION_FACTOR * self.min_users))
+        return Needed(highest(self.min_users), highest(condition_minimum(self.min_users)))
 
     def needed(self, keyed: Keyed, topic_id: str, version: str) -> Needed:
         """People of a topic that must share a term: each number with a jitter of its own."""
         return Needed(
             keyed.jittered(self.min_users, topic_id, version),
-            keyed.jittered(CONDITION_FACTOR * self.min_users, topic_id, version, "jitter/condition"),
+            keyed.jittered(condition_minimum(self.min_users), topic_id, version, "jitter/condition"),
         )
 
     @property

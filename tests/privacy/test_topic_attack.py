@@ -100,16 +100,16 @@ def test_a_name_is_the_same_whether_the_target_said_it_or_not(tmp_path: Path, n_
 
 @pytest.mark.parametrize("namer", [obedient, leaky])
 def test_fifty_accounts_of_poison_put_no_disease_into_a_name(tmp_path: Path, namer: Callable) -> None:
-    """As many as the published attack had. A disease takes twice the smallest topic's users, and the jitter above."""
+    """As many as the published attack had, and the target makes one more: a disease takes more, whatever the jitter."""
     for target in TARGETS:
         named = names_under_attack(tmp_path / str(target), target, 50, namer)
         assert not [word for word in (*DISEASES, CANARY, "patient") if word in named]
 
 
-def test_fifty_accounts_can_write_a_common_word_and_sixty_a_disease(tmp_path: Path) -> None:
+def test_fifty_accounts_can_write_a_common_word_and_a_dozen_more_a_disease(tmp_path: Path) -> None:
     """What is not protected: one person with more accounts than it takes is many. Said plainly, held to common words."""
     assert "copper" in names_under_attack(tmp_path / "word", 0, 50, leaky, word="copper")
-    named = names_under_attack(tmp_path / "disease", 0, 60, leaky, n_poisoned=60)
+    named = names_under_attack(tmp_path / "disease", 0, 62, leaky, n_poisoned=62)
     assert DISEASES[0] in named and CANARY not in named
 
 

@@ -47,10 +47,10 @@ def test_what_more_than_the_jittered_minimum_said_appears(tmp_path: Path) -> Non
 
 def test_a_disease_and_a_medication_are_named_only_of_twice_as_many(tmp_path: Path) -> None:
     """A topic of thirty people that is called after a disease tells of each of them what they are ill with."""
-    for n_users in (30, 2 * K):
+    for n_users in (30, 2 * K + 1):
         named = names_with(tmp_path / str(n_users), f"{SICKNESS} {PLAIN}", n_users)
         assert "copper kettle" in named and "insulin" not in named and "diabetes" not in named
-    assert "insulin diabetes" in names_with(tmp_path / "many", SICKNESS, 60)
+    assert "insulin diabetes" in names_with(tmp_path / "many", SICKNESS, 63)
 
 
 def test_what_most_people_said_appears_when_it_is_a_common_word(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.name_filter import UNNAMED, filtered, is_allowed, plain_list
-from dagster_project.domain.topics.naming import CONDITION_FACTOR, Needed, Support, distinct_terms, names, ranked
+from dagster_project.domain.topics.naming import Needed, Support, condition_minimum, distinct_terms, names, ranked
 
 K = Needed(25, 50)
 KEYED = Keyed(bytes(range(32)), "2026-W41", "coaching")
@@ -112,11 +112,12 @@ def test_jitter_is_above_the_minimum_keyed_and_at_most_a_fifth() -> None:
 
 def test_the_jitter_of_words_of_health_is_another_one() -> None:
     """With the same draw, where a plain word of an attacker appears would tell where the other one would."""
-    steps = {
-        (KEYED.jittered(25, str(i)) - 25, KEYED.jittered(25 * CONDITION_FACTOR, str(i), "", "jitter/condition") - 50)
+    drawn = {
+        (KEYED.jittered(25, str(i)) - 25, KEYED.jittered(condition_minimum(25), str(i), "", "jitter/condition") - 51)
         for i in range(400)
     }
-    assert len(steps) == 50, "every pair of five and ten steps"
+    assert len(drawn) == 55, "every pair of five and eleven steps"
+    assert min(condition for _, condition in drawn) == 1, "so that 50 accounts and one more person are one too few"
 
 
 def test_ids_depend_on_members_key_and_period_but_not_on_order() -> None:

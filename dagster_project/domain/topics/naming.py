@@ -36,10 +36,17 @@ RARE = 0.01
 RULES = 2
 """Which rules names were made by: another number where they change, and nothing named by earlier ones is published."""
 CONDITION_FACTOR = 2
-"""A word of disease, medication or method needs so many times the smallest topic's users, and the jitter of its own.
+"""A word of disease, medication or method needs more than so many times the smallest topic's users, and a jitter of its
+own: it says of each who is known to be of the topic what they may be ill with."""
 
-It says of each who is known to be of the topic what they may be ill with. And fifty accounts, which poisoned names in
-CLIOPATRA, are then fewer than it takes under the default policy."""
+
+def condition_minimum(minimum: int) -> int:
+    """The smallest number of people, before the jitter, for a word that tells of health.
+
+    One more than the multiple: that many accounts of one attacker and the one person they aim at are then too few,
+    whatever the jitter. Under the default policy these are the fifty accounts of CLIOPATRA.
+    """
+    return CONDITION_FACTOR * minimum + 1
 
 
 @dataclass(frozen=True, slots=True)
