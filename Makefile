@@ -53,7 +53,7 @@ audit: install
 	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -n 2 --dist loadfile tests/privacy tests/faults
 
 lock: $(STAMP)
-	@$(BIN)/uv pip compile --quiet --all-extras --generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --extra postgres --extra dp --extra training --extra dev --generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-home site

@@ -1,10 +1,12 @@
 """Topics of real questions against human tags. Run: python benchmarks/topic_real.py [FILE…]
 
 Each file holds canonical conversations (.jsonl or .jsonl.gz) with a human tag: labels.topic or labels.problem_type. In
-one run, on the same MiniLM vectors of what the person wrote: ours (k by its own criterion, and at the tags' number),
-k-means of scikit-learn, and BERTopic's default steps (UMAP to five dimensions, then HDBSCAN) where `umap-learn` is
-installed; it is no dependency of Confide. Adjusted mutual information and purity; what a method leaves out counts as
-one group. Without a file: invented texts.
+one run: ours (k by its own criterion, and at the tags' number) and k-means of scikit-learn on the same MiniLM vectors
+of what the person wrote, pooled as a release pools them; k-means on the first window alone; kura's grouping where
+`kura` is installed; and BERTopic's default steps (UMAP to five dimensions, then HDBSCAN) where `umap-learn` is. Neither
+is a dependency of Confide. Adjusted
+mutual information and purity, mean and standard deviation over --draws orders and seeds: with a few hundred
+conversations one draw says little. What a method leaves out counts as one group. Without a file: invented texts.
 """
 
 import argparse
@@ -26,14 +28,14 @@ from dagster_project.classifiers.local.embedder import MiniLM
 from dagster_project.domain.topics.groups import candidate_numbers, unit
 from dagster_project.domain.topics.model import reaches, sort
 from dagster_project.topics.clustering import best_clusters, spherical_kmeans
-from dagster_project.topics.reading import embedded_text
+from dagster_project.topics.reading import embed_windows, embedded_windows
 from tests.support.topic_texts import TOPICS, text_of
 
 LEAST_TAGGED = 5
 
 
-def tagged(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Source, text and tag of each conversation that has one."""
+def tagged(path: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Source, windows and tag of each conversation that has one."""
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
         for line in lines:
             row = json.loads(line)
@@ -41,7 +43,7 @@ def tagged(path: Path) -> Iterator[tuple[str, str, str]]:
             tag = labels.get("topic") or labels.get("problem_type")
             human = [m["content"] for m in row["messages"] if m["role"] == "user" and isinstance(m["content"], str)]
             if isinstance(tag, str) and human:
-                yield str(row.get("source", path.stem)), embedded_text(human), tag
+                yield str(row.get("source", path.stem)), embedded_windows(human), tag
 
 
 def purity(labels: Sequence[int], tags: Sequence[str]) -> float:
@@ -52,15 +54,15 @@ def purity(labels: Sequence[int], tags: Sequence[str]) -> float:
     return sum(max(found.values()) for found in groups.values()) / len(tags)
 
 
-def ways(vectors: Any, n_tags: int) -> dict[str, Any]:
-    """Labels by each way of grouping."""
+def ways(vectors: Any, first: Any, n_tags: int, seed: int) -> dict[str, Any]:
+    """Labels by each way of grouping. first: vectors of the first window."""
     from sklearn.cluster import HDBSCAN, KMeans
 
     def ours(k: int | None) -> Any:
         centres = (
-            best_clusters(vectors, candidate_numbers(len(vectors), 3), 1)
+            best_clusters(vectors, candidate_numbers(len(vectors), 3), seed)
             if k is None
-            else spherical_kmeans(vectors, k, 1)
+            else spherical_kmeans(vectors, k, seed)
         )
         labels, distance = sort(vectors, centres, np.full(len(centres), 9.0))
         return sort(vectors, centres, reaches(labels, distance, len(centres)))[0]
@@ -68,12 +70,24 @@ def ways(vectors: Any, n_tags: int) -> dict[str, Any]:
     found = {
         "ours, own k": ours(None),
         "ours, k of tags": ours(n_tags),
-        "k-means, k of tags": KMeans(n_tags, random_state=1, n_init=10).fit_predict(vectors),
+        "k-means, k of tags": KMeans(n_tags, random_state=seed, n_init=10).fit_predict(vectors),
+        "k-means, first window": KMeans(n_tags, random_state=seed, n_init=10).fit_predict(first),
     }
+    if find_spec("kura"):
+        from kura.k_means import KmeansClusteringMethod
+
+        items = [{"embedding": vector.tolist(), "item": i} for i, vector in enumerate(vectors)]
+        for name, each in (("kura, its own k", 10), ("kura, k of tags", len(vectors) / n_tags)):
+            labels = np.zeros(len(vectors), dtype=np.int64)
+            for label, members in KmeansClusteringMethod(each).cluster(items).items():
+                labels[members] = label
+            found[name] = labels
     if find_spec("umap"):
         from umap import UMAP
 
-        few = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=1).fit_transform(vectors)
+        few = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed).fit_transform(
+            vectors
+        )
         for least in (10, 5):
             found[f"UMAP + HDBSCAN, {least}"] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(few)
     return found
@@ -82,30 +96,40 @@ def ways(vectors: Any, n_tags: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("files", type=Path, nargs="*")
+    parser.add_argument("--draws", type=int, default=10)
     given = parser.parse_args()
     from sklearn.metrics import adjusted_mutual_info_score
 
     draw = Random(2)
     rows = [row for path in given.files for row in tagged(path)]
-    rows = rows or [("invented", text_of(topic, draw), topic) for topic in TOPICS for _ in range(15)]
+    rows = rows or [("invented", (text_of(topic, draw),), topic) for topic in TOPICS for _ in range(15)]
     embedder = MiniLM()
     for source in sorted({source for source, _, _ in rows}):
-        own = sorted({(text, tag) for s, text, tag in rows if s == source})
+        own = sorted({(windows, tag) for s, windows, tag in rows if s == source})
         common = {tag for tag, n in Counter(tag for _, tag in own).items() if n >= LEAST_TAGGED}
-        own = [(text, tag) for text, tag in own if tag in common]
+        own = [(windows, tag) for windows, tag in own if tag in common]
         if len(common) < 2:
             continue
-        draw.shuffle(own)
-        tags = [tag for _, tag in own]
-        vectors = unit(embedder.embed([text for text, _ in own]))
-        print(f"{source}: {len(own)} conversations, {len(common)} tags of {LEAST_TAGGED} or more")
-        for name, labels in ways(vectors, len(common)).items():
-            found = labels.tolist()
-            score = adjusted_mutual_info_score(tags, found)
-            out = sum(label < 0 for label in found) / len(found)
-            groups = len(set(found) - {-1})
+        pooled = unit(embed_windows(embedder.embed, [windows for windows, _ in own]))
+        first = unit(embedder.embed([windows[0] for windows, _ in own]))
+        several = sum(len(windows) > 1 for windows, _ in own)
+        print(
+            f"{source}: {len(own)} conversations, {several} of several windows, {len(common)} tags of {LEAST_TAGGED} up"
+        )
+        scores: dict[str, list[tuple[float, ...]]] = {}
+        for seed in range(given.draws):
+            order = np.random.default_rng(seed).permutation(len(own))
+            tags = [own[i][1] for i in order]
+            for name, labels in ways(pooled[order], first[order], len(common), seed).items():
+                found = labels.tolist()
+                out = sum(label < 0 for label in found) / len(found)
+                one = adjusted_mutual_info_score(tags, found), purity(found, tags), len(set(found) - {-1}), out
+                scores.setdefault(name, []).append(one)
+        for name, many in scores.items():
+            (ami, pure, groups, out), spread = np.mean(many, axis=0), np.std([one[0] for one in many])
             print(
-                f"  {name:20} groups {groups:3}  left out {out:5.1%}  AMI {score:.3f}  purity {purity(found, tags):.3f}"
+                f"  {name:22} groups {groups:4.1f}  left out {out:5.1%}  AMI {ami:.3f} ± {spread:.3f}"
+                f"  purity {pure:.3f}"
             )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.periods import Period, parse_period, periods_covering
+from dagster_project.domain.topics.naming import RULES
 from dagster_project.home import Home
 from dagster_project.labelling import measured
 from dagster_project.storage.closed_days import why_cut
@@ -116,9 +117,9 @@ def topics_digest(workspace: Workspace, period: Period) -> str | None:
 
 
 def naming_limits(workspace: Workspace) -> str:
-    """What of the policy decides a period's topics and their names: users and conversations of the smallest."""
+    """What decides a period's topics and names: users and conversations of the smallest, and the rules of names."""
     rules = workspace.policy.rules
-    return f"{rules.min_topic_users}/{rules.min_topic_conversations}"
+    return f"{rules.min_topic_users}/{rules.min_topic_conversations}/{RULES}"
 
 
 def is_counted(workspace: Workspace, period: Period) -> bool:

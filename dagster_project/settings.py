@@ -7,6 +7,7 @@ privacy thresholds may be (`policy/`), which files exist (`home.py`). Read once,
 import os
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -79,11 +80,50 @@ class ReleaseSettings(Section):
 
 
 class TopicsSettings(Section):
-    """How long a version of the topics serves, what it is fitted on, and when a period has drifted away from it."""
+    """How long a version of the topics serves, what it is fitted on, and when a period has drifted away from it; and
+    what embeds what people brought. With `http`, text is sent to embedder_url: https, or a server on this machine.
+    phrases: with Claude, names are phrases that it makes of shared terms.
+    """
 
     span_days: int = Field(default=56, ge=1, le=366)
     refit_days: int = Field(default=28, ge=1, le=366)
     drift: float = Field(default=0.15, gt=0, le=1)
+    embedder: Literal["minilm", "http", "sentence-transformers"] = "minilm"
+    embedder_url: str | None = None
+    embedder_model: str | None = None
+    phrases: bool = True
+
+    @model_validator(mode="after")
+    def _embedder_is_named_and_safe(self) -> Self:
+        if self.embedder != "minilm" and not self.embedder_model:
+            raise ValueError(f'embedder = "{self.embedder}" needs embedder_model')
+        if self.embedder == "http":
+            if not self.embedder_url:
+                raise ValueError('embedder = "http" needs embedder_url, such as https://host/v1')
+            if fault := _fault_of_address(self.embedder_url):
+                raise ValueError(f"embedder_url {fault}")
+        return self
+
+
+def host_of(address: str) -> str:
+    """The host of an address, and its port where it names one; no path and no credentials."""
+    parts = urlsplit(address)
+    return parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else ""
+
+
+def _fault_of_address(address: str) -> str | None:
+    """Why text may not be sent to an address. Without encryption whoever is on the way reads along."""
+    try:
+        parts, host = urlsplit(address), host_of(address)
+    except ValueError:
+        return "is no address"
+    if not host or parts.scheme not in ("http", "https"):
+        return "is no address of the web: write https://host/v1"
+    if parts.username is not None or parts.query or parts.fragment:
+        return "may hold host and path alone: give a key as EMBEDDINGS_API_KEY"
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        return "must begin with https:// (text would be sent unencrypted), unless the server is on this machine"
+    return None
 
 
 class PolicySettings(Section):
@@ -275,6 +315,10 @@ period = "week"           # day, week (ISO, Monday) or month
 # span_days = 56          # topics are found on so many days up to a period's end
 # refit_days = 28         # and serve the periods that end within so many days more
 # drift = 0.15            # a new version when so much more (share) of a period fits no topic than of the fit
+# embedder = "minilm"     # in the package, on this machine; or "sentence-transformers" (an extra), or "http":
+# embedder_url = "https://host/v1"   # WHAT PEOPLE WROTE IS SENT THERE to be embedded; key: EMBEDDINGS_API_KEY
+# phrases = true          # with kind = "claude": a model joins the shared terms of a name, and may add no word
+# embedder_model = "…"    # as server or package know it; another embedder begins new topics
 
 [policy]
 profile = "default"       # default: cells of at least 10 users and 15 conversations; or anthropic, strict

@@ -15,6 +15,7 @@ from dagster_project.days import day_states, waiting
 from dagster_project.errors import ConfideError
 from dagster_project.home import Home
 from dagster_project.inbox import look
+from dagster_project.settings import host_of
 from dagster_project.sources.outcome import Reason
 from dagster_project.sources.registry import AUTO, source_named
 from dagster_project.storage.tombstones import Tombstones
@@ -112,6 +113,7 @@ def examine(home: Home) -> list[Finding]:
         return findings
     workspace = Workspace.open(home.root)
     findings.append(_tried("labeller", lambda: workspace.answers("screen").labeller))
+    findings.append(_embedder(workspace))
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
     findings += [_logs(workspace), _refused(home), *_inbox(workspace), _users(workspace)]
     findings.append(
@@ -138,6 +140,19 @@ def _tried(what: str, attempt: Callable[[], Any]) -> Finding:
     except ConfideError as error:
         return Finding(what, False, str(error))
     return Finding(what, True)
+
+
+def _embedder(workspace: Workspace) -> Finding:
+    """With a server, whoever runs the home is told what leaves the machine, and where to."""
+    found, chosen = _tried("embedder of topics", lambda: workspace.topic_vectors.name), workspace.settings.topics
+    if not found.ok or chosen.embedder != "http":
+        return found
+    what = (
+        "the labeller's descriptions, and people's words where there is none,"
+        if workspace.asks_claude
+        else "people's words"
+    )
+    return Finding(found.what, True, hint=f"{what} are sent to {host_of(str(chosen.embedder_url))} to be embedded")
 
 
 def _verified(home: Home) -> None:

@@ -71,6 +71,14 @@ class Workspace:
         keyed = self.pseudonyms.content
         return VectorCache(MiniLM(), self.home.cache / "vectors.sqlite", lambda text: keyed([text]))
 
+    @cached_property
+    def topic_vectors(self) -> VectorCache:
+        """What embeds for topics, in the same file of vectors. Raises EmbedderError where it is not installed."""
+        from dagster_project.topics.embedders import embedder_of
+
+        other = embedder_of(self.settings.topics)
+        return self.vectors if other is None else VectorCache(other, self.vectors.path, self.vectors.hash_of)
+
     @property
     def asks_claude(self) -> bool:
         """Whether conversations are sent to a model behind the Messages API."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.assets.classification import SCREEN
+from dagster_project.assets.classification import DETAIL, SCREEN
 from dagster_project.assets.context import ConfideHome, Progress
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
 from dagster_project.checks.contracts import ContractReport, contract_specs
@@ -27,7 +27,9 @@ class TopicsConfig(dg.Config):
 
 def topic_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Topics of each affective type: a release period is sorted by the version of its time."""
-    whole = [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in (CONVERSATIONS, MESSAGES, SCREEN)]
+    # The detail stage writes the descriptions that are embedded, where its labeller writes any.
+    read = (CONVERSATIONS, MESSAGES, SCREEN, DETAIL)
+    whole = [dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping()) for key in read]
 
     @dg.multi_asset(
         specs=[

@@ -236,8 +236,12 @@ class VectorCache:
         """Vectors of texts, each kept under the keyed hash of the text itself."""
         return self.embed_cached(texts, [self.hash_of(text) for text in texts])
 
-    def embed_cached(self, texts: Sequence[str], hashes: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of texts, kept under the hashes given, shape (len(texts), dimension), float32 of half precision."""
+    def embed_cached(self, texts: Sequence[str], hashes: Sequence[str], about: str = "") -> NDArray[np.float32]:
+        """Vectors of texts, kept under the hashes given, shape (len(texts), dimension), float32 of half precision.
+
+        about: what else decides a text of this hash, where it is not the hash of the text itself.
+        """
+        name = f"{self.name}/{about}" if about else self.name
         found: dict[str, bytes] = {}
         with _opened(self.path, _VECTORS) as connection:
             for part in _parts(list(dict.fromkeys(hashes))):
@@ -245,7 +249,7 @@ class VectorCache:
                 found.update(
                     connection.execute(
                         f"SELECT content_hash, vector FROM vectors WHERE embedder = ? AND content_hash IN ({marks})",
-                        [self.name, *part],
+                        [name, *part],
                     ).fetchall()
                 )
         new = {h: text for h, text in zip(hashes, texts, strict=True) if h not in found}
@@ -256,7 +260,7 @@ class VectorCache:
             fresh = {h: vector.tobytes() for h, vector in zip(part, vectors, strict=True)}
             with _opened(self.path, _VECTORS) as connection:
                 connection.executemany(
-                    "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", [(h, self.name, v) for h, v in fresh.items()]
+                    "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", [(h, name, v) for h, v in fresh.items()]
                 )
             found.update(fresh)
         if not texts:

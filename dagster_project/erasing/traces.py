@@ -20,7 +20,7 @@ from dagster_project.labelling import conversations_of_day
 from dagster_project.storage.ingest_index import IngestIndex
 from dagster_project.storage.landing_rewriting import rows_of
 from dagster_project.storage.request_ledger.ledger import RequestLedger
-from dagster_project.topics.reading import embedded_text
+from dagster_project.topics.reading import embedded_windows
 from dagster_project.workspace import Workspace
 
 _AT_ONCE = 200
@@ -61,7 +61,9 @@ def forget(
     versions = _versions(workspace, day, doomed)
     while part := list(islice(versions, _AT_ONCE)):
         texts = {text for conversation, _ in part for text in embedded_texts(conversation)}
-        so_far.vectors += workspace.vectors.delete(sorted(map(workspace.vectors.hash_of, texts)))
+        # Those of descriptions are kept under the content that they describe.
+        hashes = {*map(workspace.vectors.hash_of, texts), *(content_hash for _, content_hash in part)}
+        so_far.vectors += workspace.vectors.delete(sorted(hashes))
         for conversation, content_hash in part:
             contents[content_hash] = ledger.content(conversation) if ledger else None
     gone = set(contents) - index.shared(contents)
@@ -75,7 +77,7 @@ def embedded_texts(conversation: Conversation) -> set[str]:
     human = [m.content for m in conversation.messages if m.role is Role.USER]
     texts = {*screen_view(conversation).windows, *(turn.window for turn in turns(conversation))}
     texts.update(edges(content, MESSAGE_CHARACTERS) for content in human)
-    texts.add(embedded_text(human))
+    texts.update(embedded_windows(human))
     return texts
 
 

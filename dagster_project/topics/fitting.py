@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dagster_project.domain.topics.duplicates import Duplicates, voices
 from dagster_project.domain.topics.groups import (
+    ROOM,
     Labels,
     Vectors,
     assign,
@@ -21,10 +22,12 @@ from dagster_project.domain.topics.groups import (
 )
 from dagster_project.domain.topics.identity import Event, events, match, overlap
 from dagster_project.domain.topics.keyed import Keyed, highest
-from dagster_project.domain.topics.model import Fit, TopicModel, reaches, sort
+from dagster_project.domain.topics.model import Fit, TopicModel, drift, reaches, sort
+from dagster_project.domain.topics.naming import RULES, Needed, condition_minimum
 from dagster_project.domain.topics.tree import parent_centres, parents
 from dagster_project.topics.clustering import best_clusters
 from dagster_project.topics.reading import Analysed
+from dagster_project.topics.versions import GROWN
 from dagster_project.topics.wording import Wording
 
 
@@ -37,9 +40,21 @@ class TopicLimits:
     max_conversations_per_user: int
 
     @property
+    def most_needed(self) -> Needed:
+        """The most people that must share a term, whatever the topic."""
+        return Needed(highest(self.min_users), highest(condition_minimum(self.min_users)))
+
+    def needed(self, keyed: Keyed, topic_id: str, version: str) -> Needed:
+        """People of a topic that must share a term: each number with a jitter of its own."""
+        return Needed(
+            keyed.jittered(self.min_users, topic_id, version),
+            keyed.jittered(condition_minimum(self.min_users), topic_id, version, "jitter/condition"),
+        )
+
+    @property
     def written(self) -> str:
         """What a version remembers of them."""
-        return f"{self.min_users}/{self.min_conversations}"
+        return f"{self.min_users}/{self.min_conversations}/{RULES}"
 
 
 @dataclass(frozen=True)
@@ -81,13 +96,19 @@ class TypeOfSpan:
 
 
 def fit(
-    of: TypeOfSpan, limits: TopicLimits, about: Fit, old: TopicModel | None, wording: Wording | None = None
+    of: TypeOfSpan,
+    limits: TopicLimits,
+    about: Fit,
+    old: TopicModel | None,
+    wording: Wording | None = None,
+    anew: bool = False,
 ) -> Fitted | None:
     """A version fitted on one conversation a user; None where there is no room for two topics of the policy's size.
 
     about: period and days of the fit; its figures are filled in. Topics are so large that the counted conversations of
-    the fit's period meet the minimum in each. old: the version whose ids go on. wording: of the type's conversations;
-    with it, topics that no shared term names are merged as well, as long as two are left: they would tell nothing.
+    the fit's period meet the minimum in each. old: the version whose ids go on, and its topics where they still serve.
+    wording: of the type's conversations; with it, topics that no shared term names are merged as well, as long as two
+    are left: they would tell nothing. anew: nothing of the old version's centres shapes the new ones.
     """
     numbers = of.numbers(limits)
     if not numbers:
@@ -106,13 +127,26 @@ def fit(
             return [label for _, _, label in sorted(sizes)]
         labels, _ = sort(members, centres, _reaches(vectors, centres))
         speakers = [of.voices(own) for own in _split(of.members, labels, len(centres))]
-        nameless = wording.nameless(speakers, highest(limits.min_users))
+        nameless = wording.nameless(speakers, limits.most_needed)
         return sorted(nameless, key=lambda label: (len(speakers[label]), label))
 
-    centres = merge_small(vectors, best_clusters(vectors, numbers, of.keyed.seed("fit")), too_small)
+    known = old.centres if old is not None and not anew and _still_serves(old, vectors, limits) else None
+    centres = merge_small(vectors, best_clusters(vectors, numbers, of.keyed.seed("fit"), known), too_small)
     if len(centres) < 2:
         return None
     return _version(of, chosen, centres, about, limits, old)
+
+
+def _still_serves(old: TopicModel, vectors: Vectors, limits: TopicLimits) -> bool:
+    """Whether a new fit may begin at the topics of the version before.
+
+    Not where it has twice as much to fit on, so that there is room for finer topics; nor where as many conversations
+    as make a topic lie beyond every one that is known, more than did: something new is there, and has to be looked for.
+    """
+    if old.centres.shape[1] != vectors.shape[1] or len(vectors) >= GROWN * old.fit.n_conversations:
+        return False
+    small = max(limits.min_users, len(vectors) / (ROOM * len(old.centres)))
+    return drift(old, vectors).drift * len(vectors) < small
 
 
 def _version(
@@ -147,6 +181,7 @@ def _version(
         silhouette=simplified_silhouette(vectors, centres),
         other_share=1 - float(fits.mean()),
         mean_distance=float(distance[fits].mean()),
+        embedded=about.embedded,
     )  # fmt: skip
     model = TopicModel(
         centres, reach, weights, parent_of, topic_ids, parent_ids,

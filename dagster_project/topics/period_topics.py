@@ -19,11 +19,11 @@ from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
 from dagster_project.domain.topics.name_filter import UNNAMED
-from dagster_project.domain.topics.naming import Namer, local_namer, names
+from dagster_project.domain.topics.naming import Namer, Needed, local_namer, names
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
-from dagster_project.topics.reading import Analysed, Embed, read_analysed, read_texts
+from dagster_project.topics.reading import Analysed, DescribedAs, Embed, read_analysed, read_texts
 from dagster_project.topics.versions import Schedule, chain_of, is_due, neighbour, span_of, valid
 from dagster_project.topics.vocabulary import load_vocabulary
 from dagster_project.topics.wording import Wording
@@ -44,7 +44,11 @@ class PeriodTopics:
 
 @dataclass(frozen=True)
 class TopicWork:
-    """What the topics of any period are made with. namer: makes a name of shared terms, and is given nothing else."""
+    """What the topics of any period are made with. namer: makes a name of shared terms, and is given nothing else.
+
+    described: embeds the labeller's descriptions, where it writes some. embedded: what the vectors are of and by which
+    embedder: a version sorts vectors of its own kind alone.
+    """
 
     lake: Lake
     models: TopicModels
@@ -53,6 +57,8 @@ class TopicWork:
     key: bytes
     schedule: Schedule
     namer: Namer = local_namer
+    described: DescribedAs | None = None
+    embedded: str = ""
 
 
 def build_period_topics(work: TopicWork, period: Period, refit: bool = False) -> PeriodTopics:
@@ -102,8 +108,7 @@ class _Work:
     def _version(self, affective_type: str, refit: bool) -> tuple[TopicModel | None, Drift | None, bool]:
         """The version that the period is sorted by, how far the period has moved from it, whether it is a new one."""
         versions = self.work.models.versions(self.chain, affective_type)
-        known = valid(versions, self.period)
-        model = self.work.models.read(self.chain, affective_type, known)[0] if known is not None else None
+        model = self._read_version(affective_type, valid(versions, self.period))
         moved = None
         own = TypeOfSpan(self._own(), affective_type, self._keyed(affective_type))
         if model is not None and not refit and not is_due(model.fit, self.period, len(self.days), self.work.schedule):
@@ -115,10 +120,16 @@ class _Work:
             # Too few to fit on: an older version still tells what there is.
             return model, moved, False
         about = self._about(self.period, self.start, self.end, len(self.days))
-        near = neighbour(versions, self.end)
-        old = self.work.models.read(self.chain, affective_type, near)[0] if near is not None else None
+        old = self._read_version(affective_type, neighbour(versions, self.end))
         new = self._fit(affective_type, self.period, about, old)
         return (new or model), moved, new is not None
+
+    def _read_version(self, affective_type: str, version: date | None) -> TopicModel | None:
+        """None also where it was fitted on vectors of another kind: nothing can be compared with it."""
+        if version is None:
+            return None
+        model = self.work.models.read(self.chain, affective_type, version)[0]
+        return model if model.fit.embedded == self.work.embedded else None
 
     def _renew(self, affective_type: str) -> None:
         """Fit anew what was fitted on conversations erased since, or under another policy; forget what cannot be."""
@@ -130,7 +141,8 @@ class _Work:
             there = [d for d in self.work.lake.days("conversations") if model.fit.start <= d < model.fit.end]
             period = parse_period(model.fit.period_key)
             about = self._about(period, model.fit.start, model.fit.end, len(there))
-            if not there or self._fit(affective_type, period, about, model, model) is None:
+            foreign = model.fit.embedded != self.work.embedded
+            if foreign or not there or self._fit(affective_type, period, about, model, model) is None:
                 models.remove(self.chain, affective_type, version)
 
     def _fit(
@@ -142,7 +154,8 @@ class _Work:
         if not of.numbers(self.work.limits):
             return None
         wording = Wording(read_texts(self.work.lake, span, of.members), load_vocabulary())
-        fitted = fit(of, self.work.limits, about, old, wording)
+        # An erasure must leave nothing behind, not even where a fit began.
+        fitted = fit(of, self.work.limits, about, old, wording, anew=renewed is not None)
         if fitted is None:
             return None
         model = replace(fitted.model, names=self._names(fitted, wording, of.keyed))
@@ -153,17 +166,25 @@ class _Work:
 
     def _names(self, fitted: Fitted, wording: Wording, keyed: Keyed) -> dict[str, str]:
         """A name by topic id, from what those who speak for each topic wrote; siblings are those of one level."""
-        model, named = fitted.model, dict[str, str]()
-        stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
-        levels = [(*model.parent_ids, *stand_alone)] if model.parent_ids else []
-        for level in (*levels, model.topic_ids):  # one that stands alone is named among all topics of its kind
-            thresholds = {t: keyed.jittered(self.work.limits.min_users, t, model.fit.end.isoformat()) for t in level}
-            support = wording.support({t: fitted.speakers[t] for t in level})
-            named |= names(support, thresholds, self.work.namer)
-        return named
+        model, version = fitted.model, fitted.model.fit.end.isoformat()
+        needed = {t: self.work.limits.needed(keyed, t, version) for t in (*model.parent_ids, *model.topic_ids)}
+        below = wording.support({t: fitted.speakers[t] for t in model.topic_ids})
+        named = dict[str, str]()
+        if model.parent_ids:
+            children: dict[str, dict[str, Needed]] = {parent: {} for parent in model.parent_ids}
+            for topic_id, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True):
+                if up >= 0:
+                    children[model.parent_ids[up]][topic_id] = needed[topic_id]
+            stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
+            level = (*model.parent_ids, *stand_alone)
+            above = wording.support({t: fitted.speakers[t] for t in level})
+            above.without_inherited(children, below)
+            named = names(above, {t: needed[t] for t in level}, self.work.namer)
+        # One that stands alone is named among all topics of its kind.
+        return named | names(below, {t: needed[t] for t in model.topic_ids}, self.work.namer)
 
     def _about(self, period: Period, start: date, end: date, n_days: int) -> Fit:
-        return Fit(period.key, start, end, "", n_days, 0, 0, 0.0, 0.0, 0.0)
+        return Fit(period.key, start, end, "", n_days, 0, 0, 0.0, 0.0, 0.0, self.work.embedded)
 
     def _keyed(self, affective_type: str) -> Keyed:
         return Keyed(self.work.key, self.chain, affective_type)
@@ -181,7 +202,8 @@ class _Work:
 
     def _analysed(self, period: Period, days: list[date]) -> Analysed:
         work = self.work
-        return read_analysed(work.lake, period, work.embed, work.limits.max_conversations_per_user, days)
+        per_user = work.limits.max_conversations_per_user
+        return read_analysed(work.lake, period, work.embed, per_user, days, work.described)
 
 
 def _frame(table: str, rows: list[Any]) -> pl.DataFrame:

@@ -1,12 +1,14 @@
 """What topics need of the lake, day by day, so that no more than one day's text is ever held.
 
 Lives here: selection of analysed conversations, the text of what the person brought, its vector and its
-duplicate signature; the text again for naming. Not here: what is made of them (`fitting.py`, `period_topics.py`).
+duplicate signature; the text again for naming. Not here: which embedder (`embedders.py`), what is made of the vectors
+(`fitting.py`, `period_topics.py`).
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,9 +24,28 @@ from dagster_project.storage.lake import Lake
 Embed = Callable[[Sequence[str]], Vectors]
 """Texts in, float32 vectors (n, dimension) out; a text's vector must not depend on its neighbours."""
 
-EMBEDDED_CHARACTERS = 400
-"""The first words of the person, as the local classifier's first window: the cached vector serves both."""
+DescribedAs = Callable[[Sequence["Description"]], Vectors]
+"""The same for descriptions, which are kept under the content that they describe."""
+
+WINDOW_CHARACTERS = 400
+"""The first window is the local classifier's first one: the cached vector serves both."""
+MOST_WINDOWS = 4
+LEAST_CHARACTERS = 100
+"""What is left over at the end and shorter than this says too little to weigh as much as a window."""
+FIRST_SHARE = np.float32(2 / 3)
+"""What the beginning weighs beside all that is read of the rest: it says what the person came with, the rest where that
+went. All windows alike lost topics of emotional support, the beginning alone those of long talks (decision 0037)."""
 READ_CHARACTERS = 4_000
+DESCRIPTION = "topic_description"
+"""The facet whose line is embedded where a labeller writes one."""
+
+
+class Description(NamedTuple):
+    """One line about a conversation. content_hash: of the conversation; made_by: labeller and prompt."""
+
+    text: str
+    content_hash: str
+    made_by: str
 
 
 @dataclass
@@ -56,26 +77,73 @@ def _brought(lake: Lake, day: date, keys: Collection[str]) -> dict[str, str]:
     return {key: text for key, text in human.iter_rows() if text and text.strip()}
 
 
-def embedded_text(human: Sequence[str]) -> str:
-    """What is embedded of the person's messages, as `read_analysed` does: erasing has to find its vector."""
-    return _embedded("\n".join(content[:READ_CHARACTERS] for content in human)[:READ_CHARACTERS])
+def embedded_windows(human: Sequence[str]) -> tuple[str, ...]:
+    """What is embedded of the person's messages, as `read_analysed` does: erasing has to find the vectors."""
+    return _windows("\n".join(content[:READ_CHARACTERS] for content in human)[:READ_CHARACTERS])
 
 
-def _embedded(brought: str) -> str:
-    return " ".join(brought.split())[:EMBEDDED_CHARACTERS]
+def _windows(brought: str) -> tuple[str, ...]:
+    """The first window, and at most three more at even distances up to the last."""
+    flat = " ".join(brought.split())
+    pieces = [flat[start : start + WINDOW_CHARACTERS] for start in range(0, len(flat), WINDOW_CHARACTERS)]
+    rest = [piece for piece in pieces[1:] if len(piece) >= LEAST_CHARACTERS]
+    more = min(MOST_WINDOWS - 1, len(rest))
+    steps = max(more - 1, 1)
+    return (*pieces[:1], *(rest[(len(rest) - 1) * i // steps] for i in range(more)))
+
+
+def pooled(windows: Vectors) -> Vectors:
+    """One vector of a conversation's windows, shape (n, dimension): the first weighs `FIRST_SHARE`."""
+    whole: Vectors = windows[0]
+    if len(windows) > 1:
+        whole = FIRST_SHARE * whole + (np.float32(1) - FIRST_SHARE) * windows[1:].mean(axis=0)
+    return whole
+
+
+def embed_windows(embed: Embed, windows: Sequence[Sequence[str]]) -> Vectors:
+    """One vector a conversation, not yet of unit length; all windows are asked for at once."""
+    vectors = embed([window for own in windows for window in own])
+    ends = np.cumsum([len(own) for own in windows])
+    return np.stack([pooled(vectors[end - len(own) : end]) for own, end in zip(windows, ends.tolist(), strict=True)])
+
+
+def _vectors(
+    lake: Lake, day: date, texts: dict[str, str], hashes: dict[str, str], embed: Embed, described: DescribedAs | None
+) -> Vectors:
+    """Vectors by order of texts: of the description where there is one and it is wanted, else of the person's words."""
+    lines: dict[str, Description] = {}
+    if described is not None:
+        rows = lake.read("descriptions", day).filter(pl.col("facet") == DESCRIPTION)
+        for key, text, labeller, prompt in rows.select(
+            "conversation_key", "text", "labeller", "prompt_hash"
+        ).iter_rows():
+            if key in texts:
+                lines[key] = Description(text, hashes[key], f"{labeller}/{prompt}")
+    found: dict[str, Vectors] = {}
+    if described is not None and lines:
+        found.update(zip(lines, described(list(lines.values())), strict=True))
+    if rest := [key for key in texts if key not in found]:
+        found.update(zip(rest, embed_windows(embed, [_windows(texts[key]) for key in rest]), strict=True))
+    return np.stack([found[key] for key in texts])
 
 
 def read_analysed(
-    lake: Lake, period: Period, embed: Embed, per_user: int, days: Sequence[date] | None = None
+    lake: Lake,
+    period: Period,
+    embed: Embed,
+    per_user: int,
+    days: Sequence[date] | None = None,
+    described: DescribedAs | None = None,
 ) -> Analysed:
     """The analysed conversations of some days (the period's own unless given) that hold any words of the person.
 
-    Counted are those that count in the period; of other days, none.
+    Counted are those that count in the period; of other days, none. described: embeds the labeller's line about a
+    conversation in place of the person's words; a conversation without a line is embedded by the words.
     """
-    columns = ("conversation_key", "user_key")
+    columns = ("conversation_key", "user_key", "content_hash")
     frames = {day: lake.read("conversations", day).select(columns) for day in (period.days if days is None else days)}
     inside = [frame for day, frame in frames.items() if period.start <= day < period.end]
-    counted = counted_conversations(period.key, {k: u for frame in inside for k, u in frame.iter_rows()}, per_user)
+    counted = counted_conversations(period.key, {k: u for frame in inside for k, u, _ in frame.iter_rows()}, per_user)
     found = Analysed()
     vectors: list[Vectors] = []
     for day, frame in frames.items():
@@ -83,7 +151,8 @@ def read_analysed(
         texts = _brought(lake, day, types) if types else {}
         if not texts:
             continue
-        users = dict(frame.iter_rows())
+        users = {key: user for key, user, _ in frame.iter_rows()}
+        hashes = {key: content for key, _, content in frame.iter_rows()}
         keys = sorted(texts)
         found.keys += keys
         found.users += [users[key] for key in keys]
@@ -91,7 +160,7 @@ def read_analysed(
         found.types += [types[key] for key in keys]
         found.counted += [key in counted and period.start <= day < period.end for key in keys]
         found.signatures += [signature(texts[key]) for key in keys]
-        vectors.append(embed([_embedded(texts[key]) for key in keys]))
+        vectors.append(_vectors(lake, day, {key: texts[key] for key in keys}, hashes, embed, described))
     if vectors:
         found.vectors = unit(np.concatenate(vectors).astype(np.float32))
     return found

@@ -18,4 +18,4 @@ def _words(name: str) -> frozenset[str]:
 def load_vocabulary() -> Vocabulary:
     """Read once, when first asked for."""
     barred = frozenset(term.replace("-", " ") for term in _words("unsafe.txt"))
-    return Vocabulary(words=_words("english.txt"), stopwords=_words("stopwords.txt"), barred=barred)
+    return Vocabulary(_words("english.txt"), _words("stopwords.txt"), barred, _words("conditions.txt"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.domain.topics.naming import Support
+from dagster_project.domain.topics.naming import Needed, Support
 from dagster_project.domain.topics.terms import Vocabulary, terms
 
 Counts = NDArray[np.int64]
@@ -25,10 +25,12 @@ class Wording:
             found = [numbers.setdefault(term, len(numbers)) for term in terms(text, vocabulary)]
             self._of[position] = np.array(found, dtype=np.int32)
         self._terms = list(numbers)
+        self._tells_of_health = np.array([vocabulary.tells_of_health(term) for term in self._terms], dtype=bool)
 
     def support(self, speakers: Mapping[str, Sequence[int]]) -> Support:
         """How many people of each topic used each term. speakers: by topic, a conversation of each of its people."""
         support = Support()
+        support.conditions = {self._terms[i] for i in np.flatnonzero(self._tells_of_health).tolist()}
         for topic_id, positions in speakers.items():
             counts = self._counts(positions)
             used = np.flatnonzero(counts)
@@ -36,8 +38,9 @@ class Wording:
             support.terms[topic_id] = Counter({self._terms[i]: int(counts[i]) for i in used.tolist()})
         return support
 
-    def nameless(self, speakers: Sequence[Sequence[int]], threshold: int) -> list[int]:
-        """The topics, out of these siblings, without a term that so many share and that is commoner than elsewhere."""
+    def nameless(self, speakers: Sequence[Sequence[int]], needed: Needed) -> list[int]:
+        """The topics, out of these siblings, without a term that enough share and that is commoner than elsewhere."""
+        threshold = np.where(self._tells_of_health, needed.condition, needed.plain)
         counts = [self._counts(positions) for positions in speakers]
         people = np.array([len(positions) for positions in speakers])
         everywhere, everybody = np.sum(counts, axis=0), int(people.sum())

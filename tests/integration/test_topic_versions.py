@@ -101,6 +101,21 @@ def test_after_an_erasure_what_it_touched_is_fitted_anew_under_the_same_ids(tmp_
     new, to_renew = work.models.read("week", "coaching", version)
     assert not to_renew and new.centres.tobytes() != old.centres.tobytes()
     assert ids(after) == ids(before) and not gone & set(after.assignments["conversation_key"])
+    # Not even where the fit began: a home that never knew them finds the very same centres.
+    never = work_of(tmp_path / "never", [one for one in said if one.key not in gone], schedule=WEEKLY)
+    build_period_topics(never, parse_period(week(0)))
+    assert never.models.read("week", "coaching", version)[0].centres.tobytes() == new.centres.tobytes()
+
+
+def test_nine_tenths_of_the_conversations_leave_topics_as_they_were(tmp_path: Path) -> None:
+    """One theme cut in four pieces can be cut elsewhere by any draw: series would end though nobody said anything new."""
+    said = of_week(0, "career", each=450)
+    work = work_of(tmp_path / "all", said, schedule=WEEKLY)
+    before = build_period_topics(work, parse_period(week(0)))
+    part = work_of(tmp_path / "part", Random(9).sample(said, round(0.9 * len(said))), schedule=WEEKLY)
+    after = build_period_topics(replace(part, models=work.models), parse_period(week(0)), refit=True)
+    assert after.figures["coaching"]["fitted_now"] == 1
+    assert set(before.topics["topic_id"]) == set(after.topics["topic_id"]) and before.topics.height > 3
 
 
 def test_under_a_stricter_policy_no_version_of_a_weaker_one_is_used(tmp_path: Path) -> None:
@@ -111,7 +126,7 @@ def test_under_a_stricter_policy_no_version_of_a_weaker_one_is_used(tmp_path: Pa
     again = build_period_topics(strict, parse_period(week(0)))
     assert again.figures["coaching"]["n_topics"] in (0, 2)
     for version in work.models.versions("week", "coaching"):
-        assert work.models.read("week", "coaching", version)[0].fit.limits == "60/100"
+        assert work.models.read("week", "coaching", version)[0].fit.limits.startswith("60/100/")
     assert weak.figures["coaching"]["n_topics"] == 2
 
 

@@ -34,8 +34,8 @@ def leaky(terms: Sequence[str]) -> str:
     return f"{' and '.join(terms)} with {DISEASES[0]} {CANARY}"
 
 
-def poisoned(target: int, n_accounts: int, disease: str) -> list[Said]:
-    """Fifty conversations on the target's theme that carry the target's disease and an order, by so many accounts."""
+def poisoned(target: int, n_accounts: int, disease: str, n_poisoned: int) -> list[Said]:
+    """Conversations, fifty in the published attack, on the target's theme that carry the target's disease and an order, by so many accounts."""
     random = Random(f"poison{target}")
     return [
         Said(
@@ -46,7 +46,7 @@ def poisoned(target: int, n_accounts: int, disease: str) -> list[Said]:
             ],
             day=PERIOD.start,
         )
-        for i in range(N_POISONED)
+        for i in range(n_poisoned)
     ]
 
 
@@ -57,14 +57,20 @@ def names_under_attack(
     namer: Callable[[Sequence[str]], str],
     key: bytes = KEY,
     says: bool = True,
+    word: str = "",
+    n_poisoned: int = N_POISONED,
 ) -> str:
     """All names. Of the target's theme each writes one word of ten, so that no other term outranks the poison."""
-    disease = DISEASES[target % len(DISEASES)]
+    disease = word or DISEASES[target % len(DISEASES)]
     said = crowd("career", 120, each=1) + crowd("sleep", 110, each=1, words=1)
     random = Random(f"target{target}")
     own = f"{' '.join(random.sample(THEMES['sleep'], 5))} {'my ' + disease if says else 'nothing'} {' '.join(random.sample(FILLER, 9))}"
     work = replace(
-        work_of(folder, [*said, Said("target", [own], key="7" * 32), *poisoned(target, n_accounts, disease)], key=key),
+        work_of(
+            folder,
+            [*said, Said("target", [own], key="7" * 32), *poisoned(target, n_accounts, disease, n_poisoned)],
+            key=key,
+        ),
         namer=namer,
     )
     built = build_period_topics(work, PERIOD)
@@ -92,11 +98,19 @@ def test_a_name_is_the_same_whether_the_target_said_it_or_not(tmp_path: Path, n_
         assert with_it == without
 
 
-def test_fifty_accounts_can_write_a_name_and_still_no_word_outside_the_vocabulary(tmp_path: Path) -> None:
-    """What is not protected: one person with more accounts than k is many. Said plainly, and held to common words."""
-    named = names_under_attack(tmp_path, 0, 50, leaky)
-    assert DISEASES[0] in named, "this is what fifty accounts can do"
-    assert CANARY not in named
+@pytest.mark.parametrize("namer", [obedient, leaky])
+def test_fifty_accounts_of_poison_put_no_disease_into_a_name(tmp_path: Path, namer: Callable) -> None:
+    """As many as the published attack had, and the target makes one more: a disease takes more, whatever the jitter."""
+    for target in TARGETS:
+        named = names_under_attack(tmp_path / str(target), target, 50, namer)
+        assert not [word for word in (*DISEASES, CANARY, "patient") if word in named]
+
+
+def test_fifty_accounts_can_write_a_common_word_and_a_dozen_more_a_disease(tmp_path: Path) -> None:
+    """What is not protected: one person with more accounts than it takes is many. Said plainly, held to common words."""
+    assert "copper" in names_under_attack(tmp_path / "word", 0, 50, leaky, word="copper")
+    named = names_under_attack(tmp_path / "disease", 0, 62, leaky, n_poisoned=62)
+    assert DISEASES[0] in named and CANARY not in named
 
 
 def test_the_threshold_tells_an_attacker_with_more_accounts_little() -> None:

@@ -29,18 +29,28 @@ def names_with(folder: Path, canary: str, n_users: int, key: bytes = bytes(range
 SICKNESS = "insulin diabetes"
 
 
+PLAIN = "copper kettle"
+
+
 @pytest.mark.parametrize("n_users", [1, K - 1, K])
 def test_what_fewer_than_the_jittered_minimum_said_never_appears(tmp_path: Path, n_users: int) -> None:
     """K − 1 accounts and one target make K: still not enough, so a term's appearing cannot give the target away."""
     for n, key in enumerate((bytes(range(32)), bytes(range(1, 33)), bytes(range(2, 34)))):
-        named = names_with(tmp_path / str(n), SICKNESS, n_users, key)
-        assert "insulin" not in named
-        assert "diabetes" not in named
+        named = names_with(tmp_path / str(n), f"{SICKNESS} {PLAIN}", n_users, key)
+        assert not [word for word in ("insulin", "diabetes", "copper", "kettle") if word in named]
 
 
 def test_what_more_than_the_jittered_minimum_said_appears(tmp_path: Path) -> None:
     """Without this the test above would pass for a program that names nothing."""
-    assert "insulin diabetes" in names_with(tmp_path, SICKNESS, 30)
+    assert "copper kettle" in names_with(tmp_path, PLAIN, 30)
+
+
+def test_a_disease_and_a_medication_are_named_only_of_twice_as_many(tmp_path: Path) -> None:
+    """A topic of thirty people that is called after a disease tells of each of them what they are ill with."""
+    for n_users in (30, 2 * K + 1):
+        named = names_with(tmp_path / str(n_users), f"{SICKNESS} {PLAIN}", n_users)
+        assert "copper kettle" in named and "insulin" not in named and "diabetes" not in named
+    assert "insulin diabetes" in names_with(tmp_path / "many", SICKNESS, 63)
 
 
 def test_what_most_people_said_appears_when_it_is_a_common_word(tmp_path: Path) -> None:

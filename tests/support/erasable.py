@@ -191,6 +191,11 @@ def vector_cache(home: Home) -> VectorCache:
     return VectorCache(OneNumber(), home.cache / "vectors.sqlite", lambda text: keyed([text]))
 
 
+def described(content_hash: str) -> str:
+    """What a labeller said of a content."""
+    return f"described {content_hash}"
+
+
 def _fill_caches(home: Home, landing: Landing, ledger: bool) -> None:
     facet = load_codebook()["affective_type"]
     answers, vectors = AnswerCache(home.cache / "answers.sqlite"), vector_cache(home)
@@ -198,6 +203,7 @@ def _fill_caches(home: Home, landing: Landing, ledger: bool) -> None:
     for conversation, content_hash in found:
         answers.add({content_hash: answer_of(content_hash)}, facet, LABELLER, PROMPT, AT)
         vectors.embed(sorted(embedded_texts(conversation)))
+        vectors.embed_cached([described(content_hash)], [content_hash], f"{LABELLER}/{PROMPT}")
     if ledger:
         with Workspace.open(home.root).ledger as open_ledger:
             hashes = {open_ledger.content(conversation) for conversation, _ in found}

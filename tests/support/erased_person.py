@@ -11,7 +11,7 @@ from dagster_project.home import Home
 from dagster_project.storage.landing import Landing
 from dagster_project.storage.pseudonyms import Pseudonyms
 from tests.support.conversations import record, turns
-from tests.support.erasable import OneNumber, every_file, versions
+from tests.support.erasable import OneNumber, described, every_file, versions
 from tests.support.scan import found
 
 PERSON = "person-Erzsebet-77"
@@ -87,9 +87,9 @@ def vectors(home: Home) -> list[bytes]:
     """The vectors of her texts, as they are kept."""
     mine = {
         text
-        for conversation, _ in versions(Landing(home))
+        for conversation, content_hash in versions(Landing(home))
         if conversation.user_id == Pseudonyms(home.key()).user(PERSON)
-        for text in embedded_texts(conversation)
+        for text in (*embedded_texts(conversation), described(content_hash))
     }
     return [OneNumber().embed([text])[0].astype("<f2").tobytes() for text in sorted(mine)]
 

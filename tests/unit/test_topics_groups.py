@@ -96,3 +96,16 @@ def test_many_planted_groups_are_found_without_restarts() -> None:
     vectors, truth = planted(40, 4000, seed=8)
     labels, _ = assign(vectors, spherical_kmeans(vectors, 40, seed=2))
     assert adjusted_rand_score(truth, labels) > 0.98
+
+
+def test_what_was_found_before_is_kept_where_it_still_fits_and_left_where_it_does_not() -> None:
+    """Else nine tenths of the same conversations are cut at other places, and series end for nothing."""
+    vectors, truth = planted(6, 900, seed=9)
+    right = unit(np.stack([vectors[truth == i].mean(axis=0) for i in range(6)]))
+    part = vectors[np.random.default_rng(4).permutation(900)[:810]]
+    alone = best_clusters(part, range(2, 10), seed=1)
+    again = best_clusters(part, range(2, 10), seed=1, known=right)
+    assert (again * right).sum(axis=1).min() > 0.99, "the same topics in the same order, moved a little"
+    assert len(alone) >= 6
+    two = unit(np.stack([right[:3].mean(axis=0), right[3:].mean(axis=0)]))
+    assert len(best_clusters(part, range(2, 10), seed=1, known=two)) >= 6, "two topics of before do not hide six"

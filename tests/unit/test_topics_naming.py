@@ -4,8 +4,9 @@ import pytest
 
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.name_filter import UNNAMED, filtered, is_allowed, plain_list
-from dagster_project.domain.topics.naming import Support, distinct_terms, names, ranked
+from dagster_project.domain.topics.naming import Needed, Support, condition_minimum, distinct_terms, names, ranked
 
+K = Needed(25, 50)
 KEYED = Keyed(bytes(range(32)), "2026-W41", "coaching")
 
 
@@ -21,30 +22,49 @@ def support(**topics: dict[str, int]) -> Support:
 @pytest.mark.parametrize(("n", "named"), [(24, False), (25, True), (26, True)])
 def test_a_term_needs_its_own_support_to_the_person(n: int, named: bool) -> None:
     made = support(a={"salary": n}, b={"sleep": 60})
-    assert (ranked("a", made, 25) == ["salary"]) is named
+    assert (ranked("a", made, K) == ["salary"]) is named
+
+
+@pytest.mark.parametrize(("n", "named"), [(25, False), (49, False), (50, True)])
+def test_a_word_of_health_needs_twice_the_support(n: int, named: bool) -> None:
+    """Whoever is known to be of the topic is told to be ill with it, as likely as its people are few."""
+    made = support(a={"diabetes": n, "salary": 25}, b={})
+    made.conditions = {"diabetes"}
+    assert ("diabetes" in ranked("a", made, K)) is named and "salary" in ranked("a", made, K)
+
+
+def test_a_parent_says_of_health_what_a_child_may_say_and_adds_up_nothing() -> None:
+    """Forty in each of two children are eighty in the parent, and still no name may tell of them."""
+    for each, named in ((49, False), (50, True)):
+        above = support(up={"diabetes": 2 * 49, "salary": 90}, other={})
+        below = support(one={"diabetes": each}, two={"diabetes": 49})
+        above.conditions = below.conditions = {"diabetes"}
+        above.without_inherited({"up": {"one": K, "two": K}}, below)
+        assert ("diabetes" in ranked("up", above, K)) is named
+        assert "salary" in ranked("up", above, K)
 
 
 def test_a_pair_is_not_carried_by_its_words() -> None:
     made = support(a={"job": 80, "search": 80, "job search": 24}, b={})
-    assert "job search" not in ranked("a", made, 25)
+    assert "job search" not in ranked("a", made, K)
 
 
 def test_what_everybody_says_names_nothing() -> None:
     made = support(a={"people": 90, "salary": 40}, b={"people": 90, "sleep": 40})
-    assert ranked("a", made, 25) == ["salary"]
-    assert names(made, {"a": 25, "b": 25}) == {"a": "Salary", "b": "Sleep"}
+    assert ranked("a", made, K) == ["salary"]
+    assert names(made, {"a": K, "b": K}) == {"a": "Salary", "b": "Sleep"}
 
 
 def test_siblings_are_told_apart_by_further_terms() -> None:
     common = {"job": 90, "salary": 80, "boss": 70}
     made = support(a={**common, "office": 12}, b={**common, "contract": 12}, c={"sleep": 90}, d={"sleep": 20})
-    named = names(made, dict.fromkeys("abcd", 10))
+    named = names(made, dict.fromkeys("abcd", Needed(10, 20)))
     assert named["a"] == "Job, salary, boss, office"
     assert named["b"] == "Job, salary, boss, contract"
 
 
 def test_a_topic_without_a_shared_term_gets_a_neutral_name() -> None:
-    assert names(support(a={"salary": 3}, b={}), {"a": 25, "b": 25}) == {"a": UNNAMED, "b": UNNAMED}
+    assert names(support(a={"salary": 3}, b={}), {"a": K, "b": K}) == {"a": UNNAMED, "b": UNNAMED}
 
 
 def test_a_word_is_not_said_twice() -> None:
@@ -90,6 +110,16 @@ def test_jitter_is_above_the_minimum_keyed_and_at_most_a_fifth() -> None:
     assert [KEYED.jittered(25, str(i)) for i in range(20)] != [other.jittered(25, str(i)) for i in range(20)]
 
 
+def test_the_jitter_of_words_of_health_is_another_one() -> None:
+    """With the same draw, where a plain word of an attacker appears would tell where the other one would."""
+    drawn = {
+        (KEYED.jittered(25, str(i)) - 25, KEYED.jittered(condition_minimum(25), str(i), "", "jitter/condition") - 51)
+        for i in range(400)
+    }
+    assert len(drawn) == 55, "every pair of five and eleven steps"
+    assert min(condition for _, condition in drawn) == 1, "so that 50 accounts and one more person are one too few"
+
+
 def test_ids_depend_on_members_key_and_period_but_not_on_order() -> None:
     assert KEYED.topic_id(["a", "b"]) == KEYED.topic_id(["b", "a"])
     assert KEYED.topic_id(["a", "b"]) != KEYED.topic_id(["a"])
@@ -117,6 +147,6 @@ def test_a_model_may_order_and_join_the_terms_and_say_nothing_of_its_own(said: s
         asked.append(list(terms))
         return said
 
-    assert names(made, {"a": 25}, namer) == {"a": published}
+    assert names(made, {"a": K}, namer) == {"a": published}
     assert all(set(terms) <= {"job search", "salary"} for terms in asked)
-    assert names(made, {"b": 70}, namer) == {"b": UNNAMED}, "and without a shared term it is not asked"
+    assert names(made, {"b": Needed(70, 140)}, namer) == {"b": UNNAMED}, "and without a shared term it is not asked"

@@ -74,3 +74,17 @@ def test_every_listed_word_is_plain() -> None:
     words = load_vocabulary().words
     assert len(words) > 30_000
     assert all(word.isascii() and word.isalpha() and word.islower() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("term", "tells"),
+    [("diabetes", True), ("insulin diabetes", True), ("migraines", True), ("job", False), ("anxiety", False)],
+)
+def test_words_of_disease_medication_and_method_are_known(term: str, tells: bool) -> None:
+    assert load_vocabulary().tells_of_health(term) is tells
+
+
+def test_every_word_of_health_could_be_in_a_name() -> None:
+    """A misspelt entry would protect nobody, unnoticed."""
+    known = load_vocabulary()
+    assert len(known.conditions) > 200 and known.conditions <= known.words

@@ -76,7 +76,12 @@ def candidate_numbers(n_fit: int, min_users: int) -> list[int]:
 def choose(scores: dict[int, float]) -> int:
     """The largest number of topics that is nearly as well apart as the best one: detail at no loss of clarity."""
     best = max(scores.values())
-    return max(k for k, score in scores.items() if score >= best - (1 - NEARLY_AS_GOOD) * abs(best))
+    return max(k for k, score in scores.items() if nearly_as_good(score, best))
+
+
+def nearly_as_good(score: float, best: float) -> bool:
+    """Whether a silhouette is within `NEARLY_AS_GOOD` of the best one."""
+    return score >= best - (1 - NEARLY_AS_GOOD) * abs(best)
 
 
 def merge_small(fit: Vectors, centres: Vectors, is_small: Callable[[Vectors], list[int]]) -> Vectors:

@@ -56,12 +56,12 @@ class Keyed:
         """The id of what fits nowhere: the same in every version of a chain."""
         return base64.b32encode(self._digest("id/other", [])).decode()[:ID_LENGTH].lower()
 
-    def jittered(self, minimum: int, topic_id: str, version: str = "") -> int:
+    def jittered(self, minimum: int, topic_id: str, version: str = "", purpose: str = "jitter") -> int:
         """Users that must share a term in this topic: the minimum plus 1 to 20 % of it, at least 3 steps.
 
         Never the minimum itself: with it, minimum − 1 accounts of one attacker would see a term appear exactly when
         the one further person used it. Drawn anew for each version: a threshold that stayed could be found out in one
         and used in the next.
         """
-        drawn = int.from_bytes(self._digest("jitter", [topic_id, version])[:8], "big")
+        drawn = int.from_bytes(self._digest(purpose, [topic_id, version])[:8], "big")
         return minimum + 1 + drawn % (highest(minimum) - minimum)

@@ -33,7 +33,7 @@ class Fit:
 
     limits: the policy's smallest topic, as the fit kept to it. n_days: days with conversations. n_conversations,
     n_users: of the type. silhouette: how well apart (−1 to 1). other_share: of the fit, what fits nowhere (0 to 1).
-    mean_distance: of what fits, 1 − cosine.
+    mean_distance: of what fits, 1 − cosine. embedded: what the vectors are of and by which embedder.
     """
 
     period_key: str
@@ -46,6 +46,7 @@ class Fit:
     silhouette: float
     other_share: float
     mean_distance: float
+    embedded: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from dagster_project.domain.topics.name_filter import UNNAMED, filtered, plain_list
 
@@ -32,12 +33,54 @@ RARE = 0.01
 """Shares below this are alike: that a term is ten times rarer elsewhere than one in a hundred says nothing more."""
 
 
+RULES = 2
+"""Which rules names were made by: another number where they change, and nothing named by earlier ones is published."""
+CONDITION_FACTOR = 2
+"""A word of disease, medication or method needs more than so many times the smallest topic's users, and a jitter of its
+own: it says of each who is known to be of the topic what they may be ill with."""
+
+
+def condition_minimum(minimum: int) -> int:
+    """The smallest number of people, before the jitter, for a word that tells of health.
+
+    One more than the multiple: that many accounts of one attacker and the one person they aim at are then too few,
+    whatever the jitter. Under the default policy these are the fifty accounts of CLIOPATRA.
+    """
+    return CONDITION_FACTOR * minimum + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """People of a topic that must share a term. condition: where the term tells of health."""
+
+    plain: int
+    condition: int
+
+
 class Support:
     """How many distinct people of each topic wrote each term. Give it one conversation a person and topic."""
 
     def __init__(self) -> None:
         self.people: Counter[str] = Counter()
         self.terms: dict[str, Counter[str]] = {}
+        self.conditions: set[str] = set()
+        """Those of the terms that tell of health."""
+
+    def needed(self, term: str, needed: Needed) -> int:
+        """People that must share a term."""
+        return needed.condition if term in self.conditions else needed.plain
+
+    def without_inherited(self, children: Mapping[str, Mapping[str, Needed]], below: Support) -> None:
+        """Take from parents what tells of health and no child of theirs may say by itself.
+
+        Pooled, the few of each child would make up the many. children: by parent, what each child needs. below: support
+        among the children.
+        """
+        for parent, own in children.items():
+            counts = self.terms.get(parent, Counter())
+            for term in self.conditions & counts.keys():
+                if not any(below.terms.get(c, Counter())[term] >= needs.condition for c, needs in own.items()):
+                    del counts[term]
 
     def add(self, topic_id: str, terms: Iterable[str]) -> None:
         """One more person of a topic, with the distinct terms of their conversation."""
@@ -45,8 +88,8 @@ class Support:
         self.terms.setdefault(topic_id, Counter()).update(set(terms))
 
 
-def ranked(topic_id: str, support: Support, threshold: int) -> list[str]:
-    """Terms of a topic that at least `threshold` of its people share, most telling first.
+def ranked(topic_id: str, support: Support, needed: Needed) -> list[str]:
+    """Terms of a topic that as many of its people share as is needed, most telling first.
 
     Only terms more common here than among the siblings: what everybody says names nothing. Most telling is what many
     say here (the share of people, less that of the siblings) and few elsewhere (the logarithm of their ratio).
@@ -55,7 +98,7 @@ def ranked(topic_id: str, support: Support, threshold: int) -> list[str]:
     others = sum(people.values()) - people[topic_id]
     scores: dict[str, float] = {}
     for term, here in support.terms.get(topic_id, Counter()).items():
-        if here < threshold:
+        if here < support.needed(term, needed):
             continue
         share = here / people[topic_id]
         elsewhere = sum(counts[term] for counts in support.terms.values()) - here
@@ -87,7 +130,7 @@ def distinct_terms(candidates: Sequence[str]) -> list[str]:
     return chosen[:MOST_TERMS_IN_NAME]
 
 
-def names(support: Support, thresholds: Mapping[str, int], namer: Namer = local_namer) -> dict[str, str]:
+def names(support: Support, thresholds: Mapping[str, Needed], namer: Namer = local_namer) -> dict[str, str]:
     """A name for each topic of `thresholds` (topic id -> people that must share a term).
 
     Siblings of the same name are told apart by further terms while there are any. Without a shared term a topic gets

@@ -23,12 +23,18 @@ class Vocabulary:
     """What a name may say.
 
     words: common words without personal names. stopwords: of those, words that say nothing of a topic. barred: terms
-    that are never named (safe messaging), a word or two words with a space between.
+    that are never named (safe messaging), a word or two words with a space between. conditions: words of disease,
+    medication and method, which need more support than others (`naming.py`).
     """
 
     words: frozenset[str]
     stopwords: frozenset[str]
     barred: frozenset[str]
+    conditions: frozenset[str] = frozenset()
+
+    def tells_of_health(self, term: str) -> bool:
+        """Whether any word of a term is one of disease, medication or method."""
+        return any(w in self.conditions or self.singular(w) in self.conditions for w in term.split(" "))
 
     def allows(self, term: str) -> bool:
         """Whether a term of one or two words may be part of a name."""
