@@ -210,6 +210,7 @@ AGREEMENT = Table(
     },
     denominator="n_labelled",
     is_rate=False,
+    is_weighted=False,
 )
 
 NONE_OF_THESE = "none_of_these"

@@ -30,7 +30,17 @@ from dagster_project.domain.disclosure.readings import (
     share_facts,
 )
 from dagster_project.domain.disclosure.relations import fixed_relations, screening_atoms, topic_relations
-from dagster_project.domain.disclosure.sets import Apart, Covered, EachUser, Relation, Set, UsersApart, Within
+from dagster_project.domain.disclosure.sets import (
+    ALL,
+    ASKED,
+    Apart,
+    Covered,
+    EachUser,
+    Relation,
+    Set,
+    UsersApart,
+    Within,
+)
 from dagster_project.domain.disclosure.solver import Array, Infeasible, Optimum, Solver, System, whole
 from dagster_project.domain.tables import TABLES, TOPICS
 
@@ -134,13 +144,23 @@ class Rows:
 
 
 @lru_cache(maxsize=8)
-def _fixed(bound: int, scope: Scope) -> tuple[tuple[Sum, bool], ...]:
-    """All that holds in every period, whatever was published."""
+def _fixed(bound: int, scope: Scope, is_sample: bool = False) -> tuple[tuple[Sum, bool], ...]:
+    """All that holds in every period, whatever was published.
+
+    is_sample: the screen asked about some of the counted conversations only. Every set but `ALL` is of those; in
+    relations, `ALL` stands for them with their weights, which make up all, and its users for theirs, who are no more
+    than all users.
+    """
     out = [c for relation in fixed_relations(scope) for c in consequences(relation, bound)]
     for name, atoms in screening_atoms().items():
         out.append(((((CONVERSATIONS, name), -1.0), *(((ATOMS, (str(a),)), 1.0) for a in sorted(atoms))), True))
     sets = sorted({variable[1] for form, _ in out for variable, _ in form if variable[0] != ATOMS})
-    return (*out, *(c for name in sets for c in of_one(name, bound)))
+    out += [c for name in sets for c in of_one(name, bound)]
+    if not is_sample:
+        return tuple(out)
+    asked: Variable = (USERS, ASKED)
+    own = [(tuple((asked if v == (USERS, ALL) else v, value) for v, value in form), exact) for form, exact in out]
+    return (*own, *of_one(ALL, bound), (((asked, 1.0), ((USERS, ALL), -1.0)), False))
 
 
 def of_one(name: Set, bound: int) -> Iterator[tuple[Sum, bool]]:
@@ -212,11 +232,16 @@ class Program:
         return Solver(System(hstack([system.matrix, room]), system.low, system.high, least, most))
 
     def _add(self, number: int, edition: Edition) -> None:
-        bound = edition.max_conversations_per_user
+        # A conversation counts for as many as it stands for: then all that holds of conversations holds of a sample.
+        bound = edition.max_conversations_per_user * edition.largest_weight
+        is_sample = edition.largest_weight > 1
         topics = edition.published(TOPICS.name)
         relations = topic_relations(topics)
         own = {part for relation in relations if isinstance(relation, Apart) for part in relation.parts}
-        holds = [*_fixed(bound, self._scope), *(c for relation in relations for c in consequences(relation, bound))]
+        holds = [
+            *_fixed(bound, self._scope, is_sample),
+            *(c for relation in relations for c in consequences(relation, bound)),
+        ]
         holds += [c for name in sorted(own) for c in of_one(name, bound)]
         for form, exact in holds:
             (self._exact if exact else self._most).add(((number, v), value) for v, value in form)
@@ -305,8 +330,7 @@ def told_by(edition: Edition, number: int) -> list[Told]:
         for row in rows:
             cell = number, name, keys_of(table, row)
             facts = [*count_facts(table, row, edition.rules)]
-            if edition.is_census:
-                facts += share_facts(table, row, total, edition.rules, bound)
+            facts += share_facts(table, row, total, edition.rules, bound, with_ends=edition.is_census)
             for fact in facts:
                 cells.setdefault(fact, set()).add(cell)
     return [Told(fact, frozenset(tellers)) for fact, tellers in cells.items()]

@@ -56,18 +56,26 @@ def behind_count(published: int, base: int, least: int) -> tuple[int, int]:
 
 def count_facts(table: Table, row: Row, rules: Rules) -> Iterator[Fact]:
     """What the counts of a published row tell, and its having been published: the thresholds it met."""
-    least, own, whole = rules.of(table), set_of(table.name, row), denominator_of(table.name, row)
+    least, own, whole = (
+        rules.of_row(table, table.is_total(row)),
+        set_of(table.name, row),
+        denominator_of(table.name, row),
+    )
     for column in table.columns:
         if column.role not in (Role.CONVERSATIONS, Role.USERS):
             continue
         counted = whole if column.name.startswith("of_") else own
-        low, high = behind_count(_whole(row, column.name), least.base, _least(column.role, least))
+        base = least.base_of_users if column.role is Role.USERS else least.base
+        low, high = behind_count(_whole(row, column.name), base, _least(column.role, least))
+        if column.role is Role.CONVERSATIONS and rules.is_weighted(table):
+            # What a sample stands for is no whole number, and was made one before it was rounded.
+            low, high = low - 1, high + 1
         if counted is not None:
             yield Fact((((_unit(column.role), counted), 1.0),), low, high)
     if not any(column.role is Role.USERS for column in table.columns):
         yield Fact((((USERS, own), 1.0),), least.users)
     if whole is not None:
-        yield Fact((((CONVERSATIONS, whole), 1.0),), least.conversations)
+        yield Fact((((CONVERSATIONS, whole), 1.0),), rules.of_denominator(table).conversations)
         yield Fact((((USERS, whole), 1.0),), least.users)
         if not table.is_total(row):
             # The users outside the cell met the threshold, each with a conversation there.
@@ -75,11 +83,14 @@ def count_facts(table: Table, row: Row, rules: Rules) -> Iterator[Fact]:
             yield from (Fact((((unit, whole), 1.0), ((unit, own), -1.0)), rules.min_users) for unit in units)
 
 
-def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: int) -> Iterator[Fact]:
+def share_facts(
+    table: Table, row: Row, total: Row | None, rules: Rules, bound: int, with_ends: bool = True
+) -> Iterator[Fact]:
     """What the share of a published row and its interval tell.
 
     total: the period's published structural total of the table, where it has one. bound: the most conversations of a
-    user that count.
+    user that count. with_ends: the interval is that of the counts themselves, as in a census; in a sample it is as wide
+    as weights make it, and says of counts that are rounded as coarsely as `WeightedRules` asks for nothing more.
     """
     own, whole = set_of(table.name, row), denominator_of(table.name, row)
     share = next((column for column in table.columns if column.role is Role.SHARE), None)
@@ -100,7 +111,7 @@ def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: 
         yield Fact((((CONVERSATIONS, whole), 1.0),), low, high)
         return
     ends = {column.role: column.name for column in table.columns if column.around == share.name}
-    if not ends:
+    if not ends or not with_ends:
         return
     first, last = behind_interval(
         told,
