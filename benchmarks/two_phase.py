@@ -153,8 +153,8 @@ def main() -> None:
     asked_share = ABOVE + (1 - ABOVE) * given.rate
     detail = AFFECTIVE * (SENSITIVITY + (1 - SENSITIVITY) * given.rate) + CONTROLS * asked_share
     print(
-        f"{given.worlds} worlds a setting, {given.users:,} users with 1 to 5 conversations, {given.rate:.0%} asked about "
-        f"below the cut, {given.labels} human labels at most; intervals of 95 %"
+        f"{given.worlds} worlds a setting, {given.users:,} users with 1 to 5 conversations, {given.rate:.0%} asked "
+        f"about below the cut, {given.labels} human labels at most; intervals of 95 %"
     )
     expected = relative_width(AFFECTIVE, 1 - SENSITIVITY, given.rate)
     print(f"`confide estimate` says: {expected:.2f} times as wide (many conversations, no clustering)")
@@ -162,9 +162,11 @@ def main() -> None:
     for share, error in product(SHARES, given.errors):
         one = setting(share, error, given.rate, given.users, given.labels, given.worlds, random)
         seen = share * (1 - error) + (1 - share) * error
+        holds = f"{one.raw_holds:.3f}" if error == 0 else "  -  "
         print(
-            f"{share:6.2%} {error:5.0%}  |    {one.census_holds:.3f}     |  {one.requests:.3f}  {one.requests + detail:.3f} "
-            f"| {one.raw:7.3%} ({one.raw - seen:+8.3%}) {one.raw_holds if error == 0 else float('nan'):.3f}  {one.width:.2f} "
+            f"{share:6.2%} {error:5.0%}  |    {one.census_holds:.3f}     "
+            f"|  {one.requests:.3f}  {one.requests + detail:.3f} "
+            f"| {one.raw:7.3%} ({one.raw - seen:+8.3%}) {holds}  {one.width:.2f} "
             f"| {one.corrected:7.3%} ({one.corrected - share:+8.3%}) {one.corrected_holds:.3f}",
             flush=True,
         )

@@ -292,9 +292,9 @@ detail_model = "claude-haiku-5-5"
 # batch_poll_seconds = 60
 
 [screening]
-mode = "census"           # every conversation is asked about; or "two_phase" (claude only, for large logs): all that the
-                          # local model finds likely, and a keyed random sample of the rest; `confide estimate` has both
-# sample_rate = 0.07      # of the rest; more costs more and narrows the intervals. A higher rate only adds conversations
+mode = "census"           # every conversation is asked about; or "two_phase" (claude only, for large logs): all that
+                          # the local model finds likely, and a keyed sample of the rest; `confide estimate` has both
+# sample_rate = 0.07      # of the rest; more costs more and narrows the intervals; raising it only adds conversations
 # cut = 0.3               # the local model's probability of an affective type from which on everybody is asked about
 
 [ledger]                  # what was asked, paid and answered; several homes may share one

@@ -1,7 +1,8 @@
 """Which conversations a table is about: the study's selection, from label rows alone.
 
 Lives here: the analysed types of one conversation, the samples of two-phase screening and of controls, and the
-contribution bound of a period. The warehouse applies the bound and the types in SQL (`dbt/`). Not here: reading label rows, what is measured of those selected.
+contribution bound of a period. The warehouse applies the bound and the types in SQL (`dbt/`). Not here: reading label
+rows, what is measured of those selected.
 """
 
 from __future__ import annotations

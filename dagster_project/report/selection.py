@@ -87,7 +87,7 @@ class Published:
         return default if found is None else found
 
     def series(self, period: Shown, facets: tuple[str, ...]) -> tuple[str, ...]:
-        """What must be equal for two periods to be compared: labeller, version and prompt of each facet, and the sample."""
+        """What must be equal for two periods to be compared: labeller, version and prompt of each facet; the sample."""
         said = [self.about(period, key) for key in ("labellers", "facet_versions", "prompt_hashes")]
         design = self.about(period, "sample_design", {})
         drawn = (

@@ -28,8 +28,8 @@ class Edition:
     """Everything published of one period at one revision. `rows`: by table, as `suppression.suppress` returns them.
 
     is_census: every conversation was screened, so that interval ends are those of the counts themselves. frozen: it
-    was published earlier, and nothing of it can be withheld any more. design: how those that the screen asked about were
-    chosen; equal words mean the same ones.
+    was published earlier, and nothing of it can be withheld any more. design: how those that the screen asked about
+    were chosen; equal words mean the same ones.
     """
 
     period: Period
