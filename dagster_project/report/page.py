@@ -102,6 +102,7 @@ def render(
         bound=_plain(policy.get("max_conversations_per_user")),
         facets=[f for f in book if f.id not in lacking],
         sample_design=_design(published.about(period, "sample_design")),
+        is_sampled="two_phase" in str(published.about(period, "sample_design")),
         made=_made(manifest),
         files_table=[
             _row(name, *(str(said.get(key, "")) for key in ("rows", "bytes", "sha256")))

@@ -4,7 +4,6 @@ A conversation below the cut stands for many: a cell that rises by so many has o
 weight exactly. Not here: censuses (`test_disclosure_audit.py`).
 """
 
-import math
 import random
 from dataclasses import replace
 from typing import Any
@@ -16,23 +15,25 @@ from hypothesis import strategies as st
 from dagster_project.domain.disclosure.audit import audit
 from dagster_project.domain.disclosure.candidates import CandidateError
 from dagster_project.domain.disclosure.editions import editions_of, scope_of
-from dagster_project.domain.disclosure.primary import primary
-from dagster_project.domain.disclosure.program import ATOMS, _fixed
+from dagster_project.domain.disclosure.primary import primary, reason_to_withhold
+from dagster_project.domain.disclosure.program import ATOMS, ATOMS_BELOW, _fixed
 from dagster_project.domain.disclosure.rules import Thresholds
 from dagster_project.domain.disclosure.sets import ALL, ASKED
 from dagster_project.domain.disclosure.suppression import publishable, suppress
+from dagster_project.domain.estimation.two_phase import Part, two_phase_interval
 from dagster_project.domain.tables import PREVALENCE, TABLES
 from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK
-from tests.support.declared_sets import SHOWN, counts_of, sets_of
-from tests.support.populations import Habits, counted, random_talks
+from tests.support.declared_sets import SHOWN, counts_of
+from tests.support.populations import UNCODED, Habits, counted, random_talks
 from tests.support.sampled_oracle import SampledOracle
 from tests.support.sampled_populations import drawn, sampled_rows, weight_of
 from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
 RULES = replace(Policy.resolve().rules, small_organisation_users=1)
 DESIGN = "cut 0.3, mode two_phase"
-Rows = dict[str, list[dict[str, Any]]]
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
 
 
 def world(seed: int) -> tuple[Rows, int, float]:
@@ -66,7 +67,7 @@ def revealed(rows: Rows, bound: int, weight: float, least: Thresholds) -> list[s
 def test_how_few_were_sampled_below_the_cut_is_told_of_no_cell(seed: int) -> None:
     """Prevents a share from telling that one single quiet conversation of the sample was about despair."""
     exact, bound, weight = world(seed)
-    rules = RULES.weighted(math.ceil(weight - 1e-3), bound)
+    rules = RULES.weighted(weight, bound)
     rows = suppress(exact, RULES, (), bound, False, (), DESIGN)
     assert revealed(rows, bound, weight, rules.of(PREVALENCE)) == []
 
@@ -97,24 +98,67 @@ def test_every_relation_holds_for_what_a_sample_stands_for(seed: int) -> None:
     # Whom people label is drawn from those that were asked about.
     talks = [replace(t, coded=t.coded and sample.is_asked(t)) for t in talks]
     asked = [t for t in talks if sample.is_asked(t)]
-    weight = weight_of(talks, WEEK, bound, sample)
     counts: dict[tuple[str, Any], float] = {v: float(n) for v, n in counts_of(asked).items()}
-    for talk in asked:
-        if not sample.is_above(talk):
-            for name in sets_of(talk):
-                counts["n", name] += 0 if name[0] == "coded" else weight - 1
-    counts["n", ALL], counts["u", ASKED] = float(len(talks)), counts["u", ALL]
-    counts["u", ALL] = float(len({t.user for t in talks}))
+    for variable, n in counts_of([t for t in asked if not sample.is_above(t)]).items():
+        counts["b", variable[1]] = float(n) if variable[0] == "n" else counts.get(("b", variable[1]), 0.0)
+    for unit in ("n", "u", "b"):
+        counts[unit, ASKED] = counts.get((unit, ALL), 0.0)
+    weight = weight_of(talks, WEEK, bound, sample)
+    assert counts["n", ASKED] + (weight - 1) * counts["b", ASKED] == pytest.approx(len(talks))
+    counts["n", ALL], counts["u", ALL] = float(len(talks)), float(len({t.user for t in talks}))
     shown = {name: rows for name, rows in SHOWN.items() if name != "usage_bands"}
     scope = scope_of(
         editions_of({n: [{"period_key": WEEK.key, **r} for r in rows] for n, rows in shown.items()}, RULES, 5)
     )
-    forms = _fixed(bound * math.ceil(weight), scope, True)
+    forms = _fixed(bound, scope, True)
     assert len(forms) > 500
     for form, exact in forms:
-        if not any(variable[0] == ATOMS for variable, _ in form):
+        if not any(variable[0] in (ATOMS, ATOMS_BELOW) for variable, _ in form):
             value = sum(factor * counts.get(variable, 0.0) for variable, factor in form)
             assert value <= 1e-6 and (not exact or abs(value) < 1e-6), form
+
+
+N, N_BELOW, RATE, BOUND = 12_000, 11_400, 0.1, 5
+WEIGHTED = RULES.weighted(1 / RATE, BOUND)
+
+
+def told(above: int, below: int, users: int, clustering: float) -> Row | None:
+    """A row of prevalence as published of so many hits above and below the cut; None where it is withheld."""
+    asked, weight = round(N_BELOW * RATE), 1 / RATE
+    q, p = above / N, below / asked
+    ends = two_phase_interval(
+        Part(q, clustering * q * (1 - q) / N, N, N // 2), Part(p, p * (1 - p) / asked, asked, asked), N_BELOW / N
+    )
+    assert ends is not None
+    n, of = above + below, N - N_BELOW + asked
+    counts = {"n_conversations": n, "n_users": users, "of_conversations": of, "of_users": of // 2, "rest_users": of // 3,
+              "rest_conversations": of - n, "top_user_conversations": 1, "top_two_conversations": 2}  # fmt: skip
+    row = {"period_key": WEEK.key, "category": "coaching", **counts, **UNCODED, "cell_weight": above + weight * below,
+           "of_weight": float(N), "share_low": ends.low, "share_high": ends.high}  # fmt: skip
+    if reason_to_withhold(row, PREVALENCE, WEIGHTED):
+        return None
+    return publishable({"prevalence": [row]}, {"prevalence": [None]}, WEIGHTED)["prevalence"][0]
+
+
+@given(st.integers(6, 400), st.integers(1, 9), st.floats(1.0, 2.0), st.floats(0.5, 1.0))
+@settings(max_examples=25, deadline=None)
+def test_the_ends_of_an_interval_tell_no_more(above: int, below: int, clustering: float, spread: float) -> None:
+    """Prevents a lopsided interval from telling how many hits the sample had: nobody, or k and more, look the same.
+
+    The attacker knows the weight and how many were asked about, and not how alike a user's conversations are.
+    """
+    users = max(10, round((above + below) * spread))
+    if users > above + below or (row := told(above, below, users, clustering)) is None:
+        return
+    base = WEIGHTED.of(PREVALENCE).base
+    for other in (0, 10, 12):
+        around = above + round((below - other) / RATE)
+        for more in range(-base, base + 1, 2):
+            if around + more >= 0 and users <= around + more + other <= BOUND * users:
+                for alike in (1.0, 1.25, 1.5, 2.0, 2.5, 3.0):
+                    if told(around + more, other, users, alike) == row:
+                        return
+    pytest.fail("a row tells that the sample had between 1 and 9 hits below the cut")
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +190,7 @@ def test_shares_are_of_all_that_count_and_counts_are_what_the_sample_stands_for(
 def test_counts_lie_on_the_coarse_base_and_users_on_the_policys(released: tuple[Rows, Rows]) -> None:
     """Prevents one table from being rounded as in a census, beside which all others could be taken apart."""
     exact, rows = released
-    largest = math.ceil(exact["prevalence"][0]["largest_weight"] - 1e-3)
+    largest = exact["prevalence"][0]["largest_weight"]
     rules, published = RULES.weighted(largest, 5), 0
     for name, own in rows.items():
         for row in own:
@@ -170,7 +214,7 @@ def test_users_are_never_weighted_up_so_bands_of_use_are_withheld(released: tupl
 
 def test_what_is_published_of_a_sample_passes_the_audit(released: tuple[Rows, Rows]) -> None:
     exact, rows = released
-    rules = RULES.weighted(math.ceil(exact["prevalence"][0]["largest_weight"] - 1e-3), 5)
+    rules = RULES.weighted(exact["prevalence"][0]["largest_weight"], 5)
     assert audit(editions_of(rows, rules, 5, False, DESIGN)) == []
 
 

@@ -53,13 +53,13 @@ def conversations(row: Row, column: str, table: Table, rules: Rules) -> int:
     return math.floor(number(row, WEIGHT_OF[column], table) + 0.5)
 
 
-def largest_weight(prevalence: Sequence[Row]) -> int:
-    """The largest sampling weight of any period, rounded up; 1 in a census. Raises CandidateError."""
+def largest_weight(prevalence: Sequence[Row]) -> float:
+    """The largest sampling weight of any period; 1 in a census. Raises CandidateError."""
     weights = [number(row, "largest_weight", TABLES["prevalence"]) for row in prevalence if row.get("largest_weight")]
-    return max(1, math.ceil(max(weights, default=1.0) - HAIR))
+    return round(max(1.0, max(weights, default=1.0)), 4)
 
 
-def check_weights(tables: Mapping[str, Sequence[Row]], largest: int) -> None:
+def check_weights(tables: Mapping[str, Sequence[Row]], largest: float) -> None:
     """Raise CandidateError unless what conversations stand for agrees with how they were sampled.
 
     In a census each stands for itself. In a sample each stands for itself at least and for `largest` at most, and those
@@ -74,7 +74,7 @@ def check_weights(tables: Mapping[str, Sequence[Row]], largest: int) -> None:
                 if column not in row or (largest == 1 and row.get(weight) is None):
                     continue
                 n, stands_for = count(row, column, table), number(row, weight, table)
-                if not n - HAIR <= stands_for <= largest * n + HAIR:
+                if not n - HAIR <= stands_for <= largest * n + HAIR * (1 + n):
                     raise CandidateError(f"{name}: {weight} does not agree with the sample design in a row")
             if name == "prevalence" and largest > 1:
                 whole = totals.get(str(row["period_key"]))

@@ -42,9 +42,9 @@ class Edition:
     design: str = CENSUS
 
     @property
-    def largest_weight(self) -> int:
-        """How many conversations one may stand for."""
-        return self.rules.largest_weight if isinstance(self.rules, WeightedRules) else 1
+    def largest_weight(self) -> float:
+        """How many conversations one that was sampled below the cut stands for; 1 in a census."""
+        return self.rules.largest_weight if isinstance(self.rules, WeightedRules) else 1.0
 
     def published(self, table: str) -> list[Mapping[str, object]]:
         """The rows of a table that are not withheld."""

@@ -23,10 +23,12 @@ from dagster_project.domain.columns import Role, Table
 from dagster_project.domain.disclosure.relations import denominator_of, set_of
 from dagster_project.domain.disclosure.rounding import grid_step, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
-from dagster_project.domain.disclosure.sets import Set
+from dagster_project.domain.disclosure.sets import ALL, ASKED, Set
 from dagster_project.domain.estimation.wilson import CONFIDENCE
 
 CONVERSATIONS, USERS = "n", "u"
+BELOW = "b"
+"""Of a sample in two phases, the conversations of a set that were sampled below the cut."""
 Variable = tuple[str, Set]
 """The exact conversations or users of a set."""
 
@@ -61,26 +63,45 @@ def count_facts(table: Table, row: Row, rules: Rules) -> Iterator[Fact]:
         set_of(table.name, row),
         denominator_of(table.name, row),
     )
+    in_sample = _in_sample(whole, table, rules)
     for column in table.columns:
         if column.role not in (Role.CONVERSATIONS, Role.USERS):
             continue
         counted = whole if column.name.startswith("of_") else own
         base = least.base_of_users if column.role is Role.USERS else least.base
         low, high = behind_count(_whole(row, column.name), base, _least(column.role, least))
-        if column.role is Role.CONVERSATIONS and rules.is_weighted(table):
+        if counted is None:
+            continue
+        if column.role is Role.CONVERSATIONS and counted != ALL and rules.is_weighted(table):
             # What a sample stands for is no whole number, and was made one before it was rounded.
-            low, high = low - 1, high + 1
-        if counted is not None:
+            yield Fact(_stands_for(counted, rules), low - 0.5, high + 0.5)
+            yield Fact((((CONVERSATIONS, counted), 1.0),), least.labelled)
+        else:
             yield Fact((((_unit(column.role), counted), 1.0),), low, high)
     if not any(column.role is Role.USERS for column in table.columns):
         yield Fact((((USERS, own), 1.0),), least.users)
     if whole is not None:
-        yield Fact((((CONVERSATIONS, whole), 1.0),), rules.of_denominator(table).conversations)
+        of = rules.of_denominator(table)
+        if whole != ALL and rules.is_weighted(table):
+            yield Fact(_stands_for(whole, rules), of.conversations - 0.5)
+            yield Fact((((CONVERSATIONS, whole), 1.0),), of.labelled)
+        else:
+            yield Fact((((CONVERSATIONS, whole), 1.0),), of.conversations)
         yield Fact((((USERS, whole), 1.0),), least.users)
         if not table.is_total(row):
             # The users outside the cell met the threshold, each with a conversation there.
             units = (CONVERSATIONS, USERS) if table.is_of_people else (CONVERSATIONS,)
-            yield from (Fact((((unit, whole), 1.0), ((unit, own), -1.0)), rules.min_users) for unit in units)
+            yield from (Fact((((unit, in_sample), 1.0), ((unit, own), -1.0)), rules.min_users) for unit in units)
+
+
+def _in_sample(whole: Set | None, table: Table, rules: Rules) -> Set:
+    """What a cell's rest is counted of: those who were asked about, where the screen asked about a sample."""
+    return ASKED if whole in (None, ALL) and rules.is_weighted(table) else whole or ALL
+
+
+def _stands_for(counted: Set, rules: Rules) -> tuple[tuple[Variable, float], ...]:
+    """How many conversations those of a set stand for: themselves, and those below the cut for more besides."""
+    return ((CONVERSATIONS, counted), 1.0), ((BELOW, counted), rules.more_below)
 
 
 def share_facts(
@@ -108,7 +129,10 @@ def share_facts(
         conversations, users = _whole(total, "n_conversations"), _whole(total, "n_users")
     else:
         low, high = behind_share(_whole(row, "n_conversations"), told, least, rules.grid_steps)
-        yield Fact((((CONVERSATIONS, whole), 1.0),), low, high)
+        if rules.is_weighted(table):
+            yield Fact(_stands_for(whole, rules), low - 0.5, None if high is None else high + 0.5)
+        else:
+            yield Fact((((CONVERSATIONS, whole), 1.0),), low, high)
         return
     ends = {column.role: column.name for column in table.columns if column.around == share.name}
     if not ends or not with_ends:

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from dagster_project.domain.disclosure.editions import CENSUS, Edition, Scope, scope_of
+from dagster_project.domain.disclosure.editions import Edition, Scope, scope_of
 from dagster_project.domain.disclosure.program import Form
 from dagster_project.domain.disclosure.readings import CONVERSATIONS, USERS, Variable
 from dagster_project.domain.disclosure.relations import set_of, standing_for
@@ -115,13 +115,9 @@ def _nested(inner: int, outer: int, editions: Sequence[Edition], names: Sequence
 def _linked_units(editions: Sequence[Edition], numbers: Iterable[int]) -> tuple[str, ...]:
     """What two periods have in common besides all counted conversations and their users.
 
-    In a census, everything. In a sample of one design, the users whom the screen asked about; what their conversations
-    stand for is each period's own. Between two designs, nothing.
+    In a sample of one design, those whom the screen asked about, and their users; between two designs, nothing.
     """
-    designs = {editions[number].design for number in numbers}
-    if designs == {CENSUS}:
-        return CONVERSATIONS, USERS
-    return (USERS,) if len(designs) == 1 else ()
+    return (CONVERSATIONS, USERS) if len({editions[number].design for number in numbers}) == 1 else ()
 
 
 def _tiled(whole: int, tiles: Sequence[int], editions: Sequence[Edition], names: Sequence[Set]) -> Iterator[Form]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -61,8 +62,8 @@ class Rules:
         """Whether a table's conversations are those that a sample stands for, and not those that were counted."""
         return False
 
-    def weighted(self, largest_weight: int, max_conversations_per_user: int) -> WeightedRules:
-        """These rules for a period that was screened by a sample. largest_weight: of any conversation, rounded up."""
+    def weighted(self, largest_weight: float, max_conversations_per_user: int) -> WeightedRules:
+        """These rules for a period that was screened by a sample. largest_weight: of a conversation below the cut."""
         own = {one.name: getattr(self, one.name) for one in fields(Rules)}
         return WeightedRules(
             **own, largest_weight=largest_weight, max_conversations_per_user=max_conversations_per_user
@@ -78,6 +79,11 @@ class Rules:
             max(self.topic_rounding_base, self.rounding_base),
         )
 
+    @property
+    def more_below(self) -> float:
+        """For how many conversations besides itself one that was sampled below the cut stands."""
+        return 0.0
+
     def of_row(self, table: Table, is_total: bool) -> Thresholds:
         """The thresholds of a row's own counts: those of a structural total are exact counts, whatever was sampled."""
         return Rules.of(self, table) if is_total else self.of(table)
@@ -92,17 +98,21 @@ class WeightedRules(Rules):
     """Rules for a period in which a conversation may stand for up to `largest_weight` of them (two-phase screening).
 
     Users are those of labelled conversations: counted and rounded as ever, and never weighted up. Conversations are
-    estimates, and rounded to a coarser base, so that no published number tells how many of a cell's conversations were
+    estimates, and rounded to a coarser base, so that a cell by itself does not tell how few of its conversations were
     sampled below the cut: between two neighbouring multiples of the base lie `largest_weight` times the policy's base,
     and besides as much as it takes for that number to be 0 or at least k, for all that the users of the cell tell of
-    its conversations (docs/decisions/0035-two-phase-screening.md has the proof).
+    its conversations (docs/decisions/0035-two-phase-screening.md). What cells tell together is for the audit.
     """
 
-    largest_weight: int = 1
+    largest_weight: float = 1.0
     max_conversations_per_user: int = 1
 
     def is_weighted(self, table: Table) -> bool:
         return table.is_weighted and self.largest_weight > 1
+
+    @property
+    def more_below(self) -> float:
+        return self.largest_weight - 1
 
     def of(self, table: Table) -> Thresholds:
         # Not `super()`: a dataclass with slots is another class than the one that was written.
@@ -116,7 +126,6 @@ class WeightedRules(Rules):
 
     def _base(self, plain: int) -> int:
         """The smallest multiple of the plain base that is wide enough."""
-        enough = max(
-            plain * self.largest_weight, self.min_users * (self.largest_weight - self.max_conversations_per_user)
-        )
+        weight, k = math.ceil(self.largest_weight - 1e-3), self.min_users
+        enough = max(plain * weight, -(-k * weight // 2), k * (weight - self.max_conversations_per_user))
         return -(-enough // plain) * plain
