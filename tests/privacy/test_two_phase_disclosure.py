@@ -141,7 +141,7 @@ def told(above: int, below: int, users: int, clustering: float) -> Row | None:
 
 
 @given(st.integers(6, 400), st.integers(1, 9), st.floats(1.0, 2.0), st.floats(0.5, 1.0))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_the_ends_of_an_interval_tell_no_more(above: int, below: int, clustering: float, spread: float) -> None:
     """Prevents a lopsided interval from telling how many hits the sample had: nobody, or k and more, look the same.
 
@@ -153,9 +153,9 @@ def test_the_ends_of_an_interval_tell_no_more(above: int, below: int, clustering
     base = WEIGHTED.of(PREVALENCE).base
     for other in (0, 10, 12):
         around = above + round((below - other) / RATE)
-        for more in range(-base, base + 1, 2):
+        for more in range(-base, base + 1):
             if around + more >= 0 and users <= around + more + other <= BOUND * users:
-                for alike in (1.0, 1.25, 1.5, 2.0, 2.5, 3.0):
+                for alike in (0.8, 1.0, 1.2, 1.5, 2.0, 2.6, 3.2, 4.0, 4.8):
                     if told(around + more, other, users, alike) == row:
                         return
     pytest.fail("a row tells that the sample had between 1 and 9 hits below the cut")
