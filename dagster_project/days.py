@@ -27,10 +27,12 @@ STAGES = ("screen", "detail")
 
 
 def instrument(workspace: Workspace, stage: str) -> tuple[list[Facet], str]:
-    """The facets that the labeller answers in a stage, and a digest of labeller, facets and prompts."""
+    """The facets that the labeller answers in a stage, and a digest of labeller, facets, prompts and sample design."""
     answers = workspace.answers(stage)
     facets = measured(list(workspace.codebook), stage, answers.measures)
     parts = [answers.labeller, *(f"{f.id}:{f.version}:{answers.prompt_hash(f)}" for f in facets)]
+    if stage == "screen" and workspace.screens_in_two_phases:
+        parts += [f"{name}={value}" for name, value in workspace.sample_design.items()]
     return facets, hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 
 
@@ -77,10 +79,12 @@ class DayState:
 
 
 def labels_digest(workspace: Workspace, day: date) -> str | None:
-    """Digest of what both stages' labels of a day were made from; None where a stage is missing."""
-    screen = workspace.lake.about("screen_labels", day)
-    detail = workspace.lake.about("detail_labels", day)
-    if screen is None or detail is None:
+    """Digest of what both stages' labels of a day were made from; None where a stage is missing.
+
+    So it is where the sample that the day has is not the one that was asked about: a run was killed in between.
+    """
+    screen, detail, sample = (workspace.lake.about(t, day) for t in ("screen_labels", "detail_labels", "screening"))
+    if screen is None or detail is None or (sample is not None and sample.get("inputs") != screen.get("inputs")):
         return None
     return f"{screen.get('inputs')}/{detail.get('inputs')}"
 

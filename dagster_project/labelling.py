@@ -15,7 +15,7 @@ from dagster_project.classifiers.interface import Answers, Progress
 from dagster_project.codebook.schema import AnswerType, Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.labels import Answer, Status
-from dagster_project.domain.selection import analysed_types, control_sample
+from dagster_project.domain.selection import analysed_types, control_sample, two_phase_sample
 from dagster_project.storage.lake import TABLES, Lake
 
 COULD_NOT_TELL = Status.COULD_NOT_TELL.value
@@ -121,19 +121,48 @@ def analysed_of_day(lake: Lake, day: date) -> dict[str, tuple[str, ...]]:
     return {key: types for key, types in found.items() if types}
 
 
-def weights_of_day(lake: Lake, day: date, stage: str, control_share: float) -> dict[str, float]:
+def sample_of_day(
+    conversations: Sequence[KeyedConversation],
+    scores: Iterable[float | None],
+    cut: float,
+    sample_rate: float,
+) -> pl.DataFrame:
+    """The rows of `screening` of a day in two phases. scores: the cheap score of each conversation, in their order."""
+    keys = [one.conversation.conversation_id for one in conversations]
+    sample = two_phase_sample(dict(zip(keys, scores, strict=True)), cut, sample_rate)
+    rows = [(key, one.stratum.value, one.inclusion_probability, one.is_asked) for key, one in sorted(sample.items())]
+    return pl.DataFrame(rows, schema=TABLES["screening"], orient="row")
+
+
+def asked_of_day(lake: Lake, day: date, sample: pl.DataFrame | None = None) -> dict[str, float]:
+    """The conversations of a day that the screen asks about, by key, each with its sampling weight.
+
+    All, in a census. sample: the rows of `screening`, where they are not written yet.
+    """
+    sample = lake.read("screening", day) if sample is None else sample
+    if sample.is_empty():
+        return dict.fromkeys(lake.read("conversations", day)["conversation_key"].to_list(), 1.0)
+    asked = sample.filter(pl.col("is_asked")).select("conversation_key", 1 / pl.col("inclusion_probability"))
+    return dict(asked.iter_rows())
+
+
+def weights_of_day(
+    lake: Lake, day: date, stage: str, control_share: float, sample: pl.DataFrame | None = None
+) -> dict[str, float]:
     """The conversations that a stage asks about, by key, each with its sampling weight.
 
-    The screen asks about all. The detail asks about the analysed ones, and about a keyed sample of the others as
-    controls (weight 1 / control_share), which no table of analysed conversations counts.
+    The screen asks about all, or a sample in two phases. The detail asks about the analysed ones, and about a keyed
+    sample of the others that were screened as controls (weight 1 / control_share), which no table of analysed
+    conversations counts. A conversation's weights of both stages are multiplied.
     """
+    asked = asked_of_day(lake, day, sample)
     if stage == "screen":
-        return dict.fromkeys(lake.read("conversations", day)["conversation_key"].to_list(), 1.0)
+        return asked
     analysed = analysed_of_day(lake, day)
-    weights = dict.fromkeys(analysed, 1.0)
+    weights = {key: asked[key] for key in analysed}
     if control_share > 0:
-        others = set(lake.read("conversations", day)["conversation_key"].to_list()) - set(analysed)
-        weights.update(dict.fromkeys(control_sample(others, control_share), 1 / control_share))
+        controls = control_sample(asked.keys() - analysed.keys(), control_share)
+        weights.update({key: asked[key] / control_share for key in controls})
     return weights
 
 

@@ -6,7 +6,7 @@ and whether a period is complete, which the caller knows (`days.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from dagster_project import __version__
-from dagster_project.domain.disclosure.candidates import CandidateError, Row
+from dagster_project.domain.disclosure.candidates import CandidateError, Row, largest_weight
 from dagster_project.domain.disclosure.corrections import Change, Earlier, refused_tables, unchanged_sets
-from dagster_project.domain.disclosure.editions import PARTED, Edition, PublishedRow, Scope, scope_of
+from dagster_project.domain.disclosure.editions import CENSUS, PARTED, Edition, PublishedRow, Scope, scope_of
 from dagster_project.domain.disclosure.primary import users_by_period
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import suppress
@@ -33,7 +33,8 @@ from dagster_project.storage.published import Snapshot, polars_schema
 from dagster_project.storage.release_ledger import Entry, Ledger, ReleaseRefused
 
 Clock = Callable[[], datetime]
-CENSUS = "census"
+LARGEST_WEIGHT = "largest_weight"
+"""What the manifest says of a sample besides how it was drawn: for how many conversations one of it stands at most."""
 
 
 class GateFailed(ReleaseRefused):
@@ -155,11 +156,14 @@ def release(
         ledger, newest = recover(home, at, step)
         if newest and len(ledger.released) > before and _is_of(ledger.released[-1], periods):
             return _result(newest.path, wanted, {name: newest.read_table(name) for name in TABLES})
+        periods = with_weights(periods, candidates)
         published = [period for entry in ledger.released for period in entry.published]
         correct = any(one.revision for one in periods)
         if reasons := refuse_reasons(wanted, published, correct):
             raise ReleaseRefused("; ".join(reasons))
         editions = published_editions(newest)
+        if reasons := other_designs(periods, editions):
+            raise ReleaseRefused("; ".join(reasons))
         earlier = earlier_revisions(periods[0], editions, compared, policy) if correct else []
         rows = suppressed_rows(candidates, periods, policy, editions, earlier)
         frames = {name: published_frame(name, rows[name], periods) for name in TABLES}
@@ -201,17 +205,69 @@ def suppressed_rows(
         rows[TOPICS.name] = []
     wanted = [one.period for one in periods]
     keys = {period.key for period in wanted}
-    # Where one period is a census, all are attacked as such: the stricter reading, and where it is wrong, no release.
-    is_census = any(one.sample_design["mode"] == CENSUS for one in periods)
+    designs = {design_of(one.sample_design) for one in periods}
+    if len(designs) > 1:
+        raise ReleaseRefused("these periods were screened in different ways: publish those of each way by themselves")
+    is_census = designs == {CENSUS}
     try:
         if any(row.get("period_key") not in keys for table in rows.values() for row in table):
             raise CandidateError("candidate rows are of other periods than those asked for")
-        publishable = suppress(rows, policy.rules, published, policy.max_conversations_per_user, is_census, earlier)
+        publishable = suppress(
+            rows, policy.rules, published, policy.max_conversations_per_user, is_census, earlier, *designs
+        )
     except CandidateError as error:
         raise ReleaseRefused(f"{error}; nothing was published") from None
     if reasons := too_few_people(rows, wanted):
         raise ReleaseRefused("; ".join(reasons))
     return publishable
+
+
+def design_of(sample_design: Mapping[str, Any]) -> str:
+    """How a period was sampled, as words that are equal where the same conversations were asked about."""
+    if sample_design["mode"] == CENSUS:
+        return CENSUS
+    return ", ".join(f"{name} {value}" for name, value in sorted(sample_design.items()) if name != LARGEST_WEIGHT)
+
+
+def with_weights(periods: Sequence[PeriodMetadata], candidates: Mapping[str, pl.DataFrame]) -> list[PeriodMetadata]:
+    """The periods, those of a sample with the largest weight of any conversation, which decides how they are rounded.
+
+    Raises ReleaseRefused where it is not told.
+    """
+    try:
+        largest = largest_weight(candidates[PREVALENCE.name].to_dicts())
+    except CandidateError as error:
+        raise ReleaseRefused(f"{error}; nothing was published") from None
+    return [
+        one
+        if one.sample_design["mode"] == CENSUS
+        else replace(one, sample_design={**one.sample_design, LARGEST_WEIGHT: largest})
+        for one in periods
+    ]
+
+
+def other_designs(periods: Sequence[PeriodMetadata], editions: Sequence[Edition]) -> list[str]:
+    """Why periods may not be published beside those that were screened in another way; empty when they may.
+
+    What two samples, or a sample and a census, of the same conversations tell together nobody has audited. And a sample
+    is not corrected: late conversations change every weight, and so every number.
+    """
+    reasons = []
+    for one in periods:
+        design = design_of(one.sample_design)
+        if one.revision and (design != CENSUS or any(e.period == one.period and e.design != CENSUS for e in editions)):
+            reasons.append(
+                f"{one.period.key} is not corrected: it was, or would be, screened in two phases, where late "
+                "conversations change every weight, and with it every number"
+            )
+            continue
+        overlapping = [e.period.key for e in editions if e.period.overlaps(one.period) and e.design != design]
+        if overlapping:
+            reasons.append(
+                f"{one.period.key} overlaps {overlapping[0]}, which was screened in another way ([screening]): publish "
+                "it with the settings of then, or periods that begin later"
+            )
+    return reasons
 
 
 def earlier_revisions(
@@ -255,16 +311,21 @@ def published_editions(newest: Snapshot | None) -> list[Edition]:
             & (pl.col("revision") == revision)
         )
         try:
+            design, rules = about["sample_design"], Rules.from_manifest(about["policy"])
+            bound = about["policy"]["max_conversations_per_user"]
+            if design.get(LARGEST_WEIGHT, 1) > 1:
+                rules = rules.weighted(design[LARGEST_WEIGHT], bound)
             edition = Edition(
                 period,
                 {
                     name: [{"period_key": period.key, **row} for row in frame.filter(ours).to_dicts()]
                     for name, frame in tables.items()
                 },
-                Rules.from_manifest(about["policy"]),
-                about["policy"]["max_conversations_per_user"],
+                rules,
+                bound,
                 revision,
-                about["sample_design"]["mode"] == CENSUS,
+                design["mode"] == CENSUS,
+                design=design_of(design),
             )
         except (KeyError, ValueError):
             raise ReleaseRefused(

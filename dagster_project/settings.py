@@ -62,6 +62,17 @@ class ClaudeSettings(Section):
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
 
 
+class ScreeningSettings(Section):
+    """Whom the screen asks about: everybody, or in two phases, where a cheap score chooses whom to ask.
+
+    two_phase: asked are all whose score is at least `cut`, and of the others a keyed random sample of `sample_rate`.
+    """
+
+    mode: Literal["census", "two_phase"] = "census"
+    sample_rate: float = Field(default=0.07, ge=0.02, le=1)
+    cut: float = Field(default=0.3, gt=0, lt=1)
+
+
 class LedgerSettings(Section):
     """Where requests and their answers are kept: a SQLite file of the home, or a database shared by several."""
 
@@ -233,6 +244,7 @@ class Settings(BaseSettings):
 
     classifier: ClassifierSettings = ClassifierSettings()
     claude: ClaudeSettings = ClaudeSettings()
+    screening: ScreeningSettings = ScreeningSettings()
     ledger: LedgerSettings = LedgerSettings()
     release: ReleaseSettings = ReleaseSettings()
     topics: TopicsSettings = TopicsSettings()
@@ -244,6 +256,21 @@ class Settings(BaseSettings):
     codebook: CodebookSettings = CodebookSettings()
     report: ReportSettings = ReportSettings()
     sources: SourcesSettings = SourcesSettings()
+
+    @model_validator(mode="after")
+    def _can_screen_in_two_phases(self) -> Self:
+        if self.screening.mode == "two_phase":
+            if self.classifier.kind != "claude":
+                raise ValueError(
+                    'screening.mode = "two_phase" needs classifier.kind = "claude": the local model is itself the '
+                    "cheap score, and asking it about everybody costs nothing"
+                )
+            if self.differential_privacy.enabled:
+                raise ValueError(
+                    'screening.mode = "two_phase" and differential_privacy.enabled exclude one another: how many '
+                    "users a sample stands for cannot be estimated, with noise or without"
+                )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -303,6 +330,12 @@ detail_model = "claude-haiku-5-5"
 # requests_per_minute = 4000
 # max_concurrency = 64
 # batch_poll_seconds = 60
+
+[screening]
+mode = "census"           # every conversation is asked about; or "two_phase" (claude only, for large logs): all that
+                          # the local model finds likely, and a keyed sample of the rest; `confide estimate` has both
+# sample_rate = 0.07      # of the rest; more costs more and narrows the intervals; raising it only adds conversations
+# cut = 0.3               # the local model's probability of an affective type from which on everybody is asked about
 
 [ledger]                  # what was asked, paid and answered; several homes may share one
 # url = "postgresql+psycopg2://…"

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -115,7 +115,7 @@ def examine(home: Home) -> list[Finding]:
     findings.append(_tried("labeller", lambda: workspace.answers("screen").labeller))
     findings.append(_embedder(workspace))
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
-    findings += [_logs(workspace), _refused(home), *_inbox(workspace), _users(workspace)]
+    findings += [_logs(workspace), _refused(home), *_inbox(workspace), *_screening(workspace), _users(workspace)]
     findings.append(
         Finding(
             "erasures carried out",
@@ -230,6 +230,19 @@ def _inbox(workspace: Workspace) -> list[Finding]:
             hint=told and f"{told}; taken while `confide ui` or a Dagster daemon runs",
         )
     ]
+
+
+def _screening(workspace: Workspace) -> list[Finding]:
+    """Of the cheap score that two-phase screening needs, where that is chosen."""
+    if not workspace.screens_in_two_phases:
+        return []
+    chosen = workspace.settings.screening
+    found = _tried("cheap score of two-phase screening", lambda: workspace.cheap_score.weights)
+    hint = (
+        f"asks about all with a score of {chosen.cut} or more, and {chosen.sample_rate:.0%} of the others; "
+        "`confide estimate` says what that saves and costs"
+    )
+    return [replace(found, hint=hint)]
 
 
 def _users(workspace: Workspace) -> Finding:

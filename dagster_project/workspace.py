@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster_project.classifiers.cache import CachedClassifier, VectorCache
 from dagster_project.classifiers.interface import Answers
@@ -21,6 +21,7 @@ from dagster_project.storage.landing import Landing
 from dagster_project.storage.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
+    from dagster_project.classifiers.local.classifier import LocalClassifier
     from dagster_project.storage.request_ledger.ledger import RequestLedger
 
 
@@ -88,6 +89,27 @@ class Workspace:
     def control_share(self) -> float:
         """The share of the other conversations that the detail stage looks at as controls."""
         return self.settings.claude.control_share if self.asks_claude else 0.0
+
+    @property
+    def screens_in_two_phases(self) -> bool:
+        """Whether the screen asks about a sample of the conversations below the cut only."""
+        return self.settings.screening.mode == "two_phase"
+
+    @cached_property
+    def cheap_score(self) -> "LocalClassifier":
+        """The embedded model, whose probability of an affective type decides the strata of two-phase screening."""
+        from dagster_project.classifiers.local.classifier import LocalClassifier
+
+        return LocalClassifier(embedder=self.vectors)
+
+    @property
+    def sample_design(self) -> dict[str, Any]:
+        """How the screen chooses whom to ask about, as the manifest says it."""
+        chosen = self.settings.screening
+        if not self.screens_in_two_phases:
+            return {"mode": chosen.mode}
+        score = f"{self.cheap_score.labeller}: probability of an affective type"
+        return {"mode": chosen.mode, "cut": chosen.cut, "sample_rate": chosen.sample_rate, "score": score}
 
     def answers(self, stage: str) -> Answers:
         """The labeller that the settings choose for a stage, with its memory; it costs nothing until it is asked."""

@@ -1,4 +1,4 @@
-"""Lake -> labels: the screen for every conversation, the detail for affective ones.
+"""Lake -> labels: the screen for every conversation or a sample of them, the detail for affective ones.
 
 Not here: the classifiers (`classifiers/`), the shape of label rows (`labelling.py`).
 """
@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from dagster_project.assets.context import ConfideHome, Progress, Told
 from dagster_project.assets.ingestion import CONVERSATIONS, MESSAGES
@@ -24,8 +25,10 @@ from dagster_project.labelling import (
     answer_counts,
     conversations_of_day,
     label_conversations,
+    sample_of_day,
     weights_of_day,
 )
+from dagster_project.storage.lake import TABLES
 from dagster_project.workspace import Workspace
 from expectations.frames.contract import require
 
@@ -45,7 +48,8 @@ def label_stage(
     totals: Counter[str] = Counter()
     days = [date.fromisoformat(k) for k in context.partition_keys]
     with scrubbed(f"labelling ({stage})"):
-        weights = {day: weights_of_day(lake, day, stage, workspace.control_share) for day in days}
+        samples = {day: two_phase(workspace, day, progress) for day in days} if stage == "screen" else {}
+        weights = {day: weights_of_day(lake, day, stage, workspace.control_share, samples.get(day)) for day in days}
         told = Told(progress, context.log, f"Labelling ({stage})", sum(map(len, weights.values())))
         answers.ask_ahead(facets, ConversationsOf(lake, weights), told.advance)
     for day in days:
@@ -60,6 +64,9 @@ def label_stage(
             before = lake.about("conversations" if stage == "screen" else "screen_labels", day) or {}
             counts = answer_counts(labelled.labels)
             about = {"inputs": f"{before.get('inputs')}:{digest}", "labels": str(sum(counts.values()))}
+            if (sample := samples.get(day)) is not None:
+                require("screening", sample)
+                lake.write("screening", day, sample, {"inputs": about["inputs"]})
             lake.write(table, day, labelled.labels, about)
             totals.update(counts)
     yield from contracts.results()
@@ -83,6 +90,22 @@ def label_stage(
     )
 
 
+def two_phase(workspace: Workspace, day: date, progress: Progress) -> pl.DataFrame | None:
+    """Whom the screen asks about on a day; no rows where a sample of earlier settings is to be forgotten, None in a
+    home that never had one."""
+    if not workspace.screens_in_two_phases:
+        sampled = workspace.lake.path("screening", day).exists()
+        return pl.DataFrame(schema=TABLES["screening"]) if sampled else None
+    conversations = conversations_of_day(workspace.lake, day)
+    progress.start(f"Scoring {day}", len(conversations))
+    scores = []
+    for score in workspace.cheap_score.affective_scores([one.conversation for one in conversations]):
+        scores.append(score)
+        progress.advance(1)
+    chosen = workspace.settings.screening
+    return sample_of_day(conversations, scores, chosen.cut, chosen.sample_rate)
+
+
 def cost_table(account: Account) -> dg.TableMetadataValue:
     """What was paid, a row a day and model."""
     return dg.MetadataValue.table([dg.TableRecord(dataclasses.asdict(row)) for row in account.spent])
@@ -101,7 +124,7 @@ def classification_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefini
             dg.AssetSpec(
                 SCREEN,
                 deps=[CONVERSATIONS, MESSAGES],
-                description="Content creation and affective types of every conversation.",
+                description="Content creation and affective types of every conversation, or of a sample in two phases.",
             )
         ],
         check_specs=[*contract_specs(SCREEN), shift_spec(SCREEN)],

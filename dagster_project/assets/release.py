@@ -68,6 +68,7 @@ def about(workspace: Workspace, period: Period, revision: int) -> PeriodMetadata
         facet_versions={f.id: f.version for f in workspace.codebook},
         prompt_hashes={f.id: answers.prompt_hash(f) for f, answers in labelled},
         not_measured=[f.id for f in workspace.codebook if f.id not in asked and f.stage != "cluster"],
+        sample_design=workspace.sample_design,
         labelling_usd=labelling_usd(workspace, period),
         revision=revision,
         definitions={f.id: f.model_dump(mode="json") for f in workspace.codebook},

@@ -44,13 +44,16 @@ def shift_result(lake: Lake, key: dg.AssetKey, day: date) -> dg.AssetCheckResult
 
 
 def labels_of(lake: Lake, day: date) -> Counter[str]:
-    """Conversations of a day by everything that the screen said of them together: one label each."""
+    """Conversations of a day by everything that the screen said of them together: one label each, and as many as the
+    conversation stands for."""
     import polars as pl
 
     value = pl.coalesce("value", pl.when(pl.col("status") == "ok").then(pl.lit("-")).otherwise(pl.lit("unknown")))
     said = lake.read("screen_labels", day).filter(pl.col("facet").is_in(["content_creation", "affective_type"]))
-    each = said.group_by("conversation_key").agg(value.sort_by("facet", "value_index").str.join(" ").alias("label"))
-    return Counter(dict(each.group_by("label").len().iter_rows()))
+    each = said.group_by("conversation_key").agg(
+        value.sort_by("facet", "value_index").str.join(" ").alias("label"), pl.col("weight").max()
+    )
+    return Counter(dict(each.group_by("label").agg(pl.col("weight").sum().round().cast(pl.Int64)).iter_rows()))
 
 
 def _result(key: dg.AssetKey, passed: bool, told: dict[str, bool | float | int]) -> dg.AssetCheckResult:

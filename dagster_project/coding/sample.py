@@ -21,6 +21,7 @@ from dagster_project.domain.labels import Status
 from dagster_project.domain.sampling import Drawn, draw
 from dagster_project.domain.selection import analysed_types
 from dagster_project.domain.study import AFFECTIVE_TYPES
+from dagster_project.labelling import asked_of_day
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.workspace import Workspace
 
@@ -65,14 +66,20 @@ def _banded(name: str, score: float | None) -> str:
 
 
 def strata_of_day(lake: Lake, day: date) -> dict[str, str]:
-    """By conversation of a day, its stratum."""
+    """By conversation of a day that the screen asked about, its stratum.
+
+    In two-phase screening the others have no prediction to be held against; those asked about stand for them, as the
+    weight of screening and the inclusion probability are multiplied.
+    """
     n_human = dict(lake.read("conversations", day).select("conversation_key", "n_human_messages").iter_rows())
     rows: dict[str, list[LabelRow]] = {}
     for table in ("screen_labels", "detail_labels"):
         labels = lake.read(table, day).filter(pl.col("facet").is_in(["content_creation", "affective_type", "pushback"]))
         for key, *label in labels.select("conversation_key", "facet", "status", "value", "score").iter_rows():
             rows.setdefault(key, []).append((label[0], label[1], label[2], label[3]))
-    return {key: stratum_of(rows.get(key, []), n_human[key]) for key in sorted(n_human)}
+    return {
+        key: stratum_of(rows.get(key, []), n_human[key]) for key in sorted(n_human.keys() & asked_of_day(lake, day))
+    }
 
 
 def days_to_sample(workspace: Workspace, first: date | None, last: date | None) -> list[date]:

@@ -71,7 +71,8 @@ class Table:
     fixed: the values that each key may have; a table whose keys are all fixed keeps a row for a withheld cell.
     denominator: the count that shares, means and grids are measured by. total: the key values of the structural
     total, exempt from the difference rule, and whose withholding withholds what is measured against it. families: keys
-    that are not fixed, within each of whose values the grid is whole all the same.
+    that are not fixed, within each of whose values the grid is whole all the same. is_weighted: its conversations are
+    those that a sample stands for, where the screen asks about a sample.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Table:
     for_small_organisations: bool = False
     total: Mapping[str, str] = field(default_factory=dict)
     families: tuple[str, ...] = ()
+    is_weighted: bool = True
 
     @property
     def is_of_people(self) -> bool:

@@ -1,13 +1,16 @@
 """Which conversations a table is about: the study's selection, from label rows alone.
 
-Lives here: the analysed types of one conversation, the sample of controls, and the contribution bound of a period. The
-warehouse applies the same rules in SQL (`dbt/`). Not here: reading label rows, what is measured of those selected.
+Lives here: the analysed types of one conversation, the samples of two-phase screening and of controls, and the
+contribution bound of a period. The warehouse applies the bound and the types in SQL (`dbt/`). Not here: reading label
+rows, what is measured of those selected.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
 
 from dagster_project.domain.labels import Status
 from dagster_project.domain.study import ROLEPLAY_TYPES, TALK_TYPES, counted_types
@@ -59,15 +62,47 @@ def counted_conversations(period_key: str, users: Mapping[str, str], per_user: i
     return counted
 
 
-def control_sample(conversations: Iterable[str], share: float) -> set[str]:
-    """Conversations, out of those given by pseudonym, that are looked at in detail as controls.
+def keyed_sample(conversations: Iterable[str], share: float, purpose: str) -> set[str]:
+    """Conversations, out of those given by pseudonym, that are sampled for a purpose.
 
-    Each is taken with probability `share` by a hash of its (keyed) pseudonym, whatever else is given, so that its
-    weight is 1 / share and a day labelled twice takes the same ones.
+    Each is taken with probability `share` by a hash of its (keyed) pseudonym, whatever else is given: a day labelled
+    twice takes the same ones, and a higher share takes the same ones and more. Purposes choose independently.
     """
     bound = share * 2**64
 
     def place(conversation: str) -> int:
-        return int(hashlib.md5(f"control{conversation}".encode(), usedforsecurity=False).hexdigest()[:16], 16)
+        return int(hashlib.md5(f"{purpose}{conversation}".encode(), usedforsecurity=False).hexdigest()[:16], 16)
 
     return {c for c in conversations if place(c) < bound}
+
+
+def control_sample(conversations: Iterable[str], share: float) -> set[str]:
+    """Conversations that are looked at in detail as controls, each with weight 1 / share."""
+    return keyed_sample(conversations, share, "control")
+
+
+class Stratum(StrEnum):
+    """Where the cheap score of two-phase screening puts a conversation. Above the cut, every one is asked about."""
+
+    ABOVE = "above"
+    BELOW = "below"
+
+
+class Screened(NamedTuple):
+    """One conversation of a day that is screened in two phases."""
+
+    stratum: Stratum
+    inclusion_probability: float
+    is_asked: bool
+
+
+def two_phase_sample(scores: Mapping[str, float | None], cut: float, sample_rate: float) -> dict[str, Screened]:
+    """Which conversations the screen asks about, by pseudonym: all above the cut, a keyed sample of those below.
+
+    scores: the cheap score of each; without one (no words, another language) a conversation is below the cut, where it
+    stands for others like all that are sampled. Not looked at: any label, or the bound on a user's conversations.
+    """
+    below = [c for c, score in scores.items() if score is None or score < cut]
+    taken = keyed_sample(below, sample_rate, "screening")
+    above = {c: Screened(Stratum.ABOVE, 1.0, True) for c in scores.keys() - set(below)}
+    return above | {c: Screened(Stratum.BELOW, sample_rate, c in taken) for c in below}

@@ -11,13 +11,25 @@ from __future__ import annotations
 from dagster_project.domain.columns import Column, Kind, Role, Table
 from dagster_project.domain.study import AFFECTIVE_TYPES, TALK_TYPES
 
+STANDS_FOR = "in a two-phase sample, as many as it stands for"
+NOT_WEIGHTED = "in a two-phase sample, those of it alone"
+
 
 def _n_conversations(what: str) -> Column:
-    return Column("n_conversations", Kind.COUNT, Role.CONVERSATIONS, f"Counted conversations {what}, rounded.")
+    text = f"Counted conversations {what}, rounded; {STANDS_FOR}."
+    return Column("n_conversations", Kind.COUNT, Role.CONVERSATIONS, text)
 
 
 def _n_users(what: str) -> Column:
-    return Column("n_users", Kind.COUNT, Role.USERS, f"Distinct users with a counted conversation {what}, rounded.")
+    text = f"Distinct users with a counted conversation {what}, rounded; {NOT_WEIGHTED}."
+    return Column("n_users", Kind.COUNT, Role.USERS, text)
+
+
+def _of(what: str) -> tuple[Column, Column]:
+    return (
+        Column("of_conversations", Kind.COUNT, Role.CONVERSATIONS, f"{what}, rounded; {STANDS_FOR}."),
+        Column("of_users", Kind.COUNT, Role.USERS, f"Users of these, rounded; {NOT_WEIGHTED}."),
+    )
 
 
 def _ends(measure: str, stem: str, what: str, bounds: tuple[int, int] = (0, 1)) -> tuple[Column, Column]:
@@ -100,8 +112,18 @@ PUSHBACK = Table(
         Column("position", Kind.TEXT, Role.KEY, "any, or the third of the assistant's turns with the first of it."),
         _n_conversations("with it"),
         _n_users("with it"),
-        Column("of_conversations", Kind.COUNT, Role.CONVERSATIONS, "Analysed conversations of the type, rounded."),
-        Column("of_users", Kind.COUNT, Role.USERS, "Users with an analysed conversation of the type, rounded."),
+        Column(
+            "of_conversations",
+            Kind.COUNT,
+            Role.CONVERSATIONS,
+            f"Analysed conversations of the type, rounded; {STANDS_FOR}.",
+        ),
+        Column(
+            "of_users",
+            Kind.COUNT,
+            Role.USERS,
+            f"Users with an analysed conversation of the type, rounded; {NOT_WEIGHTED}.",
+        ),
         Column("rate", Kind.NUMBER, Role.SHARE, "n_conversations of of_conversations (0 to 1), on the declared grid."),
         *_ends("rate", "rate", "the rate, clustered by user"),
     ),
@@ -210,18 +232,12 @@ AGREEMENT = Table(
     },
     denominator="n_labelled",
     is_rate=False,
+    is_weighted=False,
 )
 
 NONE_OF_THESE = "none_of_these"
 ENDS = (*AFFECTIVE_TYPES, NONE_OF_THESE)
 """What a conversation may mainly be about at one of its ends."""
-
-
-def _of(what: str) -> tuple[Column, Column]:
-    return (
-        Column("of_conversations", Kind.COUNT, Role.CONVERSATIONS, f"{what}, rounded."),
-        Column("of_users", Kind.COUNT, Role.USERS, f"Users of these: {what[:1].lower()}{what[1:]}; rounded."),
-    )
 
 
 DRIFT = Table(

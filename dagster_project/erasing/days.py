@@ -59,7 +59,9 @@ def clear_lake(lake: Lake, day: date, doomed: Doomed, planned: Plan) -> dict[str
         about = lake.about(table, day) or {}
         if INPUTS in about:
             inputs = about[INPUTS].replace(planned.old_inputs, planned.new_inputs)
-            if table not in _HEADS:
+            if table == "screening":
+                about = {**about, INPUTS: inputs}
+            elif table not in _HEADS:
                 about = {**about, INPUTS: inputs, "labels": str(sum(answer_counts(frame).values()))}
             elif left.keys() >= set(_HEADS):
                 about = about_day(left["conversations"], left["messages"], inputs)

@@ -159,6 +159,7 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
         facets=[f for f in book if f.id not in lacking],
         sample_design=_design(published.about(period, "sample_design")),
         glossary=of_the_report(),
+        is_sampled="two_phase" in str(published.about(period, "sample_design")),
         made=_made(manifest),
         files_table=[
             _row(name, *(str(said.get(key, "")) for key in ("rows", "bytes", "sha256")))

@@ -87,9 +87,13 @@ class Published:
         return default if found is None else found
 
     def series(self, period: Shown, facets: tuple[str, ...]) -> tuple[str, ...]:
-        """What must be equal for two periods to be compared: labeller, version and prompt of each facet."""
+        """What must be equal for two periods to be compared: labeller, version and prompt of each facet; the sample."""
         said = [self.about(period, key) for key in ("labellers", "facet_versions", "prompt_hashes")]
-        return tuple(str(of_facet(part, facet)) for part in said for facet in facets)
+        design = self.about(period, "sample_design", {})
+        drawn = (
+            sorted((k, v) for k, v in design.items() if k != "largest_weight") if isinstance(design, Mapping) else ""
+        )
+        return *(str(of_facet(part, facet)) for part in said for facet in facets), str(drawn)
 
 
 def _withheld(row: Row) -> Row:

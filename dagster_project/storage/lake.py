@@ -52,6 +52,12 @@ TABLES: dict[str, dict[str, pl.DataType | type[pl.DataType]]] = {
         "prompt_hash": pl.String,
         "labelled_at": UTC_TIME,
     },
+    "screening": {
+        "conversation_key": pl.String,
+        "stratum": pl.String,
+        "inclusion_probability": pl.Float64,
+        "is_asked": pl.Boolean,
+    },
     "descriptions": {
         "conversation_key": pl.String,
         "facet": pl.String,

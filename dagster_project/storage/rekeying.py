@@ -27,6 +27,7 @@ COLUMNS = {"user_key": "user", "conversation_key": "conversation", "content_hash
 ORDER = {
     "screen_labels": ("conversation_key", "facet", "value_index"),
     "detail_labels": ("conversation_key", "facet", "value_index"),
+    "screening": ("conversation_key",),
     "descriptions": ("conversation_key", "facet"),
     "conversations": ("started_at", "conversation_key"),
     "topic_assignments": ("affective_type", "conversation_key"),

@@ -3,7 +3,8 @@
 Lives here: their SQL signatures and the way between Arrow and `domain/estimation`. Not here: the methods
 (`domain/estimation`), opening connections (`warehouse.py`).
 
-    wilson_interval(share, residual_square, n_conversations, n_users) -> STRUCT(low, high)
+    wilson_interval(share, residual_square, n_conversations, n_users, of_kish) -> STRUCT(low, high)
+    two_phase_interval(above the cut, below, the part below)          -> STRUCT(low, high)
     bootstrap_mean(sums of each user, weights of each user)           -> STRUCT(low, high)
     share_of_true(weights of each user's true ones, weights of each user, n_conversations) -> STRUCT(value, low, high)
     corrected_share(raw, true of yes, true of no)                      -> STRUCT(value, low, high), of three such
@@ -20,6 +21,7 @@ import pyarrow as pa
 from dagster_project.domain.estimation.agreement import Agreement, agreement_of
 from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
 from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
+from dagster_project.domain.estimation.two_phase import Part, two_phase_interval
 from dagster_project.domain.estimation.wilson import Interval, clustered_wilson_interval
 
 INTERVAL = pa.struct([("low", pa.float64()), ("high", pa.float64())])
@@ -35,13 +37,21 @@ def _row_by_row(estimate: Callable[..., Interval | None], columns: Iterable[Any]
     return pa.array([one(values) for values in zip(*columns, strict=True)], INTERVAL)
 
 
-def _wilson(share: Any, residual: Any, n_conversations: Any, n_users: Any) -> pa.Array:
-    def estimate(share: float, residual: float, n_conversations: int, n_users: int) -> Interval | None:
+def _wilson(share: Any, residual: Any, n_conversations: Any, n_users: Any, most: Any) -> pa.Array:
+    def estimate(share: float, residual: float, n_conversations: int, n_users: int, most: float) -> Interval | None:
         if n_users < 1:
             return None
-        return clustered_wilson_interval(share, residual, n_conversations, n_users)
+        return clustered_wilson_interval(share, residual, n_conversations, n_users, most)
 
-    return _row_by_row(estimate, (c.to_pylist() for c in (share, residual, n_conversations, n_users)))
+    return _row_by_row(estimate, (c.to_pylist() for c in (share, residual, n_conversations, n_users, most)))
+
+
+def _two_phase(above: Any, below: Any, below_part: Any) -> pa.Array:
+    def estimate(above: dict[str, Any], below: dict[str, Any], below_part: float) -> Interval | None:
+        parts = [None if None in part.values() else Part(**part) for part in (above, below)]
+        return two_phase_interval(parts[0], parts[1], below_part) if parts[0] else None
+
+    return _row_by_row(estimate, (c.to_pylist() for c in (above, below, below_part)))
 
 
 def _bootstrap(sums: Any, weights: Any) -> pa.Array:
@@ -98,7 +108,16 @@ def register_estimators(connection: Any) -> None:
     connection.create_function(
         "wilson_interval",
         _wilson,
-        ["DOUBLE", "DOUBLE", "BIGINT", "BIGINT"],
+        ["DOUBLE", "DOUBLE", "BIGINT", "BIGINT", "DOUBLE"],
+        "STRUCT(low DOUBLE, high DOUBLE)",
+        type="arrow",
+        null_handling="special",
+    )
+    part = "STRUCT(share DOUBLE, residual DOUBLE, n BIGINT, users BIGINT)"
+    connection.create_function(
+        "two_phase_interval",
+        _two_phase,
+        [part, part, "DOUBLE"],
         "STRUCT(low DOUBLE, high DOUBLE)",
         type="arrow",
         null_handling="special",

@@ -15,6 +15,7 @@
         top_two_conversations               the most that two users give together
         cell_weight, of_weight, share       weighted; share is null where the denominator is empty
         residual_square                     for wilson_interval: domain/estimation/wilson.py says what it is
+        of_kish                             for wilson_interval: as many independent conversations as the weights leave
 #}
 {% macro cell_measures(members, denominators, grid, cell, of=[]) -%}
 {%- set cell_keys = (["period_key"] + cell) | join(", ") -%}
@@ -24,7 +25,8 @@ of_by_user as (
         {{ of_keys }},
         user_key,
         count(*) as n,
-        sum(weight) as weight
+        sum(weight) as weight,
+        sum(weight ^ 2) as weight_square
     from {{ denominators }}
     group by {{ of_keys }}, user_key
 ),
@@ -35,7 +37,8 @@ of_totals as (
         sum(n)::bigint as of_conversations,
         count(*) as of_users,
         sum(weight) as of_weight,
-        sum(weight ^ 2) as of_weight_square
+        sum(weight ^ 2) as of_weight_square,
+        sum(weight) ^ 2 / sum(weight_square) as of_kish
     from of_by_user
     group by {{ of_keys }}
 ),
@@ -82,7 +85,8 @@ filled as (
         coalesce(cell_weight, 0) / nullif(of_weight, 0) as exact_share,
         coalesce(cell_weight_square, 0) as cell_weight_square,
         coalesce(cell_of_weight, 0) as cell_of_weight,
-        of_weight_square
+        of_weight_square,
+        of_kish
     from {{ grid }}
     left join of_totals using ({{ of_keys }})
     left join cell_totals using ({{ cell_keys }})
@@ -98,5 +102,53 @@ cells as (
             cell_weight_square - 2 * exact_share * cell_of_weight + exact_share ^ 2 * of_weight_square
         ) / of_weight ^ 2 as residual_square
     from filled
+)
+{%- endmacro %}
+
+
+{#
+    CTEs `members` and `denominators` for tables with an `all`: under it stands every counted conversation, as how many
+    there are needs no label; all other cells are of those that the screen asked about, with their weights. In a census
+    that is the same.
+
+    cells    CTE, one row per conversation that was asked about and cell, null where it is in none
+    counted  CTE, one row per counted conversation
+    cell     the cell's key
+#}
+{% macro against_everybody(cells, counted, cell) -%}
+members as (
+    select
+        period_key,
+        user_key,
+        weight,
+        {{ cell }},
+        'asked' as measured_against
+    from {{ cells }}
+    where {{ cell }} is not null
+    union all by name
+    select
+        period_key,
+        user_key,
+        1.0 as weight,
+        'all' as {{ cell }},
+        'everybody' as measured_against
+    from {{ counted }}
+),
+
+denominators as (
+    select
+        period_key,
+        user_key,
+        weight,
+        'asked' as measured_against
+    from {{ counted }}
+    where is_asked
+    union all by name
+    select
+        period_key,
+        user_key,
+        1.0 as weight,
+        'everybody' as measured_against
+    from {{ counted }}
 )
 {%- endmacro %}

@@ -2,7 +2,7 @@
 
 Lives here: `check`, `require`, the findings and the error. Pandera's own messages carry values (PRIVACY.md), so
 none of them leaves this module. Not here: what each table must hold (`conversations.py`, `messages.py`,
-`labels.py`, `descriptions.py`, `topics.py`, `coding.py`).
+`labels.py`, `screening.py`, `descriptions.py`, `topics.py`, `coding.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -89,13 +89,14 @@ def tables() -> tuple[str, ...]:
 
 
 def _contracts() -> dict[str, Callable[[Context], Any]]:
-    from expectations.frames import coding, conversations, descriptions, labels, messages, topics
+    from expectations.frames import coding, conversations, descriptions, labels, messages, screening, topics
 
     return {
         "conversations": conversations.contract,
         "messages": messages.contract,
         "screen_labels": labels.contract,
         "detail_labels": labels.contract,
+        "screening": screening.contract,
         "descriptions": descriptions.contract,
         "topic_assignments": topics.assignments_contract,
         "topics": topics.topics_contract,

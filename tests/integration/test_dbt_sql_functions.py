@@ -21,7 +21,7 @@ def connection(tmp_path: Path) -> duckdb.DuckDBPyConnection:
 def test_wilson_in_sql_is_wilson(connection: duckdb.DuckDBPyConnection) -> None:
     """Arguments in another order would give plausible ends."""
     low, high = clustered_wilson_interval(0.25, 0.002, 200, 80)
-    got = connection.execute("select wilson_interval(0.25, 0.002, 200, 80)").fetchone()
+    got = connection.execute("select wilson_interval(0.25, 0.002, 200, 80, 1000)").fetchone()
     assert got == ({"low": pytest.approx(low), "high": pytest.approx(high)},)
 
 
@@ -42,9 +42,9 @@ def test_bootstrap_in_sql_is_the_bootstrap(connection: duckdb.DuckDBPyConnection
 @pytest.mark.parametrize(
     "call",
     [
-        "wilson_interval(null, 0.1, 5, 5)",
-        "wilson_interval(0.5, null, 5, 5)",
-        "wilson_interval(0.5, 0.1, 0, 0)",
+        "wilson_interval(null, 0.1, 5, 5, 5)",
+        "wilson_interval(0.5, null, 5, 5, 5)",
+        "wilson_interval(0.5, 0.1, 0, 0, 0)",
         "bootstrap_mean(null, null)",
         "bootstrap_mean([]::double[], []::double[])",
     ],

@@ -89,6 +89,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "descriptions": DESCRIPTION,
     "topic_assignments": ASSIGNMENT,
     "topics": TOPIC,
+    "screening": {"conversation_key": A, "stratum": "below", "inclusion_probability": 0.1, "is_asked": False},
     "human_samples": DRAWN,
     "coder_answers": {**CODED, "coder": "coder-1"},
     "human_labels": {**CODED, "n_coders": 2, "resolved_by": "majority"},
@@ -116,6 +117,10 @@ def test_every_table_of_the_lake_has_a_contract() -> None:
 
 
 BROKEN: list[tuple[str, list[dict[str, Any]], dict[str, int]]] = [
+    ("screening", [{"inclusion_probability": 0.0}], {"inclusion_probability: above_0_to_1": 1}),
+    ("screening", [{"stratum": CANARY}], {"stratum: known_value": 1}),
+    ("screening", [{"stratum": "above"}], {"all_above_are_asked": 1}),
+    ("screening", [{}, {"is_asked": True}], {"screened_once": 2}),
     ("human_samples", [{"inclusion_probability": 0.0}], {"inclusion_probability: above_0_to_1": 1}),
     ("human_samples", [{"item_id": CANARY}], {"item_id: is_item": 1}),
     ("human_samples", [{}, {"item_id": "ba9876543210"}], {"drawn_once": 2}),

@@ -71,8 +71,8 @@ def test_what_is_no_setting_is_refused(profile: str, overrides: dict[str, int], 
 def test_a_topic_is_never_weaker_than_a_cell() -> None:
     """Prevents min_users = 60 from leaving named topics of 25 users."""
     rules = Policy.resolve("default", {"min_users": 60, "min_conversations": 90, "rounding_base": 20}).rules
-    assert dataclasses.astuple(rules.of(TOPICS)) == (60, 90, 20)
-    assert dataclasses.astuple(rules.of(FUNNEL)) == (60, 90, 20)
+    assert dataclasses.astuple(rules.of(TOPICS))[:3] == (60, 90, 20)
+    assert dataclasses.astuple(rules.of(FUNNEL))[:3] == (60, 90, 20)
 
 
 def test_digest_tells_treatments_apart() -> None:

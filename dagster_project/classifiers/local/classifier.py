@@ -121,6 +121,22 @@ class LocalClassifier:
         """Whether a cheap look at the first words rules out content creation and every type."""
         return self._is_plain(screen_view(conversation))
 
+    def affective_scores(self, conversations: Sequence[Conversation]) -> Iterator[float | None]:
+        """The calibrated probability that any affective type applies, of each conversation in turn.
+
+        0 where its first words rule everything out (nothing is embedded then); None where it has no readable words or
+        another language. Works through `CHUNK` conversations at a time.
+        """
+        for start in range(0, len(conversations), CHUNK):
+            views = [screen_view(c) for c in conversations[start : start + CHUNK]]
+            readable = [is_readable(v.text) and not clearly_not_english(v.text) for v in views]
+            plain = [r and self._is_plain(v) for v, r in zip(views, readable, strict=True)]
+            embedded = [r and not p for r, p in zip(readable, plain, strict=True)]
+            windows = dict.fromkeys(w for v, e in zip(views, embedded, strict=True) if e for w in v.windows)
+            vectors = dict(zip(windows, self.window_embedder.embed(list(windows)), strict=True))
+            for view, asked, ruled_out in zip(views, embedded, plain, strict=True):
+                yield self._scores(view, vectors)[AFFECTIVE] if asked else 0.0 if ruled_out else None
+
     def classify(
         self, facets: Sequence[Facet], conversations: Sequence[Conversation], progress: Progress | None = None
     ) -> Iterator[Labelled]:
@@ -186,16 +202,20 @@ class LocalClassifier:
             return self._other_language(view)
         if read.plain:
             return dict.fromkeys(SCREEN_FACETS, _NOTHING)
-        heads = self.weights.groups["screen"]
-        dense = screen_dense(view, np.stack([vectors[w] for w in view.windows]))
-        scores = heads.probabilities(heads.margins(weighted(screen_grams(view), heads.idf), dense))
-        decided = decide(scores, heads.thresholds)
+        scores = self._scores(view, vectors)
+        decided = decide(scores, self.weights.groups["screen"].thresholds)
         made = tuple(Value(name, scores[name]) for name in decided or () if name == "content_creation")
         types = tuple(Value(name, scores[name]) for name in AFFECTIVE_TYPES if name in (decided or ()))
         return {
             "content_creation": Answer(Status.OK, made),
             "affective_type": _COULD_NOT_TELL if decided is None else Answer(Status.OK, types),
         }
+
+    def _scores(self, view: ScreenView, vectors: VectorsByText) -> dict[str, float]:
+        """The probabilities of the screen's heads."""
+        heads = self.weights.groups["screen"]
+        dense = screen_dense(view, np.stack([vectors[w] for w in view.windows]))
+        return heads.probabilities(heads.margins(weighted(screen_grams(view), heads.idf), dense))
 
     def _is_plain(self, view: ScreenView) -> bool:
         """Whether the first words alone rule out content creation and every type: then nothing is embedded.

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from dagster_project.domain.columns import Table
+from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.tables import TABLES
 
 Row = Mapping[str, object]
@@ -34,6 +35,54 @@ def number(row: Row, column: str, table: Table) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise CandidateError(f"{table.name}: {column} is missing in a row that is to be published")
     return float(value)
+
+
+WEIGHT_OF = {"n_conversations": "cell_weight", "of_conversations": "of_weight"}
+"""The column that says how many conversations those of a count stand for, where they are a sample."""
+HAIR = 1e-3
+"""Weights are sums of rounded numbers."""
+
+
+def conversations(row: Row, column: str, table: Table, rules: Rules) -> int:
+    """How many conversations a count stands for: itself, or where they are a sample the sum of their weights, whole.
+
+    Raises CandidateError as `count` and `number` do.
+    """
+    if column not in WEIGHT_OF or not rules.is_weighted(table):
+        return count(row, column, table)
+    return math.floor(number(row, WEIGHT_OF[column], table) + 0.5)
+
+
+def largest_weight(prevalence: Sequence[Row]) -> float:
+    """The largest sampling weight of any period; 1 in a census. Raises CandidateError."""
+    weights = [number(row, "largest_weight", TABLES["prevalence"]) for row in prevalence if row.get("largest_weight")]
+    return round(max(1.0, max(weights, default=1.0)), 4)
+
+
+def check_weights(tables: Mapping[str, Sequence[Row]], largest: float) -> None:
+    """Raise CandidateError unless what conversations stand for agrees with how they were sampled.
+
+    In a census each stands for itself. In a sample each stands for itself at least and for `largest` at most, and those
+    that were asked about together for all that count: else nobody was asked about some part, and shares would be of the
+    rest alone.
+    """
+    totals = {str(row["period_key"]): row for row in tables["prevalence"] if row["category"] == "all"}
+    for name, rows in tables.items():
+        table = TABLES[name]
+        for row in rows if table.is_weighted else ():
+            for column, weight in WEIGHT_OF.items():
+                if column not in row or (largest == 1 and row.get(weight) is None):
+                    continue
+                n, stands_for = count(row, column, table), number(row, weight, table)
+                if not n - HAIR <= stands_for <= largest * n + HAIR * (1 + n):
+                    raise CandidateError(f"{name}: {weight} does not agree with the sample design in a row")
+            if name == "prevalence" and largest > 1:
+                whole = totals.get(str(row["period_key"]))
+                if whole is None or abs(number(row, "of_weight", table) - count(whole, "n_conversations", table)) > 1:
+                    raise CandidateError(
+                        "prevalence: those whom the screen asked about do not stand for all that count: too few were "
+                        "sampled below the cut; raise [screening] sample_rate, or publish a longer period"
+                    )
 
 
 def check_candidates(tables: Mapping[str, Sequence[Row]]) -> None:

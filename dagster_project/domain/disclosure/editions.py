@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from dagster_project.domain.columns import Role, Table
-from dagster_project.domain.disclosure.rules import Rules
+from dagster_project.domain.disclosure.rules import Rules, WeightedRules
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import (
     ANY_NUMBER,
@@ -20,6 +20,7 @@ from dagster_project.domain.tables import (
 )
 
 PublishedRow = dict[str, object]
+CENSUS = "census"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Edition:
     """Everything published of one period at one revision. `rows`: by table, as `suppression.suppress` returns them.
 
     is_census: every conversation was screened, so that interval ends are those of the counts themselves. frozen: it
-    was published earlier, and nothing of it can be withheld any more.
+    was published earlier, and nothing of it can be withheld any more. design: how those that the screen asked about
+    were chosen; equal words mean the same ones.
     """
 
     period: Period
@@ -37,6 +39,12 @@ class Edition:
     revision: int = 0
     is_census: bool = True
     frozen: bool = True
+    design: str = CENSUS
+
+    @property
+    def largest_weight(self) -> float:
+        """How many conversations one that was sampled below the cut stands for; 1 in a census."""
+        return self.rules.largest_weight if isinstance(self.rules, WeightedRules) else 1.0
 
     def published(self, table: str) -> list[Mapping[str, object]]:
         """The rows of a table that are not withheld."""
@@ -96,7 +104,11 @@ def _shape(facet: str, rows: Sequence[Mapping[str, object]]) -> FacetShape:
 
 
 def editions_of(
-    rows: Mapping[str, Sequence[Mapping[str, object]]], rules: Rules, bound: int, is_census: bool = True
+    rows: Mapping[str, Sequence[Mapping[str, object]]],
+    rules: Rules,
+    bound: int,
+    is_census: bool = True,
+    design: str = CENSUS,
 ) -> list[Edition]:
     """New editions from rows with a `period_key`, in order of time."""
     keys = {str(row["period_key"]) for table in rows.values() for row in table}
@@ -108,6 +120,7 @@ def editions_of(
             bound,
             is_census=is_census,
             frozen=False,
+            design=design,
         )
         for period in sorted(parse_period(key) for key in keys)
     ]

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from dagster_project.domain.columns import Role, Table
-from dagster_project.domain.disclosure.candidates import CandidateError, Row, count, number
+from dagster_project.domain.disclosure.candidates import CandidateError, Row, conversations, count, number
 from dagster_project.domain.disclosure.rounding import grid_step, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.tables import PREVALENCE, TABLES
@@ -29,6 +29,7 @@ class Reason(StrEnum):
     END_OF_SCALE = "end_of_scale"
     SMALL_ORGANISATION = "small_organisation"
     TOTAL_WITHHELD = "total_withheld"
+    NOT_ESTIMABLE = "not_estimable"
 
 
 Decisions = Mapping[str, Sequence[Reason | None]]
@@ -66,15 +67,20 @@ def _decide(table: Table, rows: Sequence[Row], rules: Rules, users: Mapping[str,
 
 def reason_to_withhold(row: Row, table: Table, rules: Rules) -> Reason | None:
     """The first rule that one candidate row breaks by itself, or None."""
-    least = rules.of(table)
+    least, whole = rules.of_row(table, table.is_total(row)), rules.of_denominator(table)
+    # How many users have so many conversations, a sample of conversations cannot tell.
+    if table.is_of_people and rules.is_weighted(table):
+        return Reason.NOT_ESTIMABLE
     n_conversations = count(row, "n_conversations", table)
+    fewest = least.conversations if least.labelled is None else least.labelled
     if count(row, "n_users", table) < least.users:
         return Reason.FEW_USERS
-    if n_conversations < least.conversations:
+    if n_conversations < fewest or conversations(row, "n_conversations", table, rules) < least.conversations:
         return Reason.FEW_CONVERSATIONS
     if table.is_rate:
         of_users, of_conversations = count(row, "of_users", table), count(row, "of_conversations", table)
-        if of_users < least.users or of_conversations < least.conversations:
+        of_all = conversations(row, "of_conversations", table, rules)
+        if of_users < least.users or of_conversations < fewest or of_all < whole.conversations:
             return Reason.FEW_IN_DENOMINATOR
         # Also refuses 0 % and 100 %: there, the numerator or the difference has nobody.
         if not table.is_total(row) and count(row, "rest_users", table) < rules.min_users:
@@ -95,7 +101,7 @@ def _at_end_of_scale(row: Row, table: Table, rules: Rules) -> bool:
     for column in table.measures:
         if column.role is not Role.MEAN:
             continue
-        denominator = round_count(count(row, table.denominator, table), least.base, least.conversations)
+        denominator = round_count(conversations(row, table.denominator, table, rules), least.base, least.conversations)
         step = grid_step(denominator, least.base, rules.grid_steps)
         published = to_grid(Decimal(repr(number(row, column.name, table))), step)
         if not column.bounds[0] < published < column.bounds[1]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from dagster_project.domain.disclosure.editions import Edition, Scope, keys_of, scope_of
 from dagster_project.domain.disclosure.readings import (
+    BELOW,
     CONVERSATIONS,
     USERS,
     Fact,
@@ -30,7 +31,17 @@ from dagster_project.domain.disclosure.readings import (
     share_facts,
 )
 from dagster_project.domain.disclosure.relations import fixed_relations, screening_atoms, topic_relations
-from dagster_project.domain.disclosure.sets import Apart, Covered, EachUser, Relation, Set, UsersApart, Within
+from dagster_project.domain.disclosure.sets import (
+    ALL,
+    ASKED,
+    Apart,
+    Covered,
+    EachUser,
+    Relation,
+    Set,
+    UsersApart,
+    Within,
+)
 from dagster_project.domain.disclosure.solver import Array, Infeasible, Optimum, Solver, System, whole
 from dagster_project.domain.tables import TABLES, TOPICS
 
@@ -40,7 +51,9 @@ Sum = tuple[tuple[Variable, float], ...]
 """A sum of counts of one edition."""
 Cell = tuple[int, str, tuple[str, ...]]
 """A published cell: number of its edition, table, keys."""
-ATOMS = "atom"
+ATOMS, ATOMS_BELOW = "atom", "atom below"
+SPARE_WEIGHT = 5.0
+"""By which weights, kept to four places, may miss the number of all conversations."""
 TINY = 1e-6
 NODES, GAP = 500, 0.001
 """Of the search for whole numbers: a clock would make equal inputs give different releases."""
@@ -134,13 +147,35 @@ class Rows:
 
 
 @lru_cache(maxsize=8)
-def _fixed(bound: int, scope: Scope) -> tuple[tuple[Sum, bool], ...]:
-    """All that holds in every period, whatever was published."""
+def _fixed(bound: int, scope: Scope, is_sample: bool = False) -> tuple[tuple[Sum, bool], ...]:
+    """All that holds in every period, whatever was published.
+
+    is_sample: the screen asked about some of the counted conversations only. Every set but `ALL` is of those, and where
+    a relation says `ALL`, they are meant; and all that holds of conversations holds of those below the cut.
+    """
     out = [c for relation in fixed_relations(scope) for c in consequences(relation, bound)]
     for name, atoms in screening_atoms().items():
         out.append(((((CONVERSATIONS, name), -1.0), *(((ATOMS, (str(a),)), 1.0) for a in sorted(atoms))), True))
     sets = sorted({variable[1] for form, _ in out for variable, _ in form if variable[0] != ATOMS})
-    return (*out, *(c for name in sets for c in of_one(name, bound)))
+    out += [c for name in sets for c in of_one(name, bound)]
+    if not is_sample:
+        return tuple(out)
+    own = [(tuple(((v[0], ASKED) if v[1] == ALL else v, value) for v, value in form), exact) for form, exact in out]
+    everybody = [*of_one(ALL, bound), *consequences(Within(ASKED, ALL), bound)]
+    some = sorted({v[1] for form, _ in own for v, _ in form if v[0] == CONVERSATIONS})
+    return (*own, *_below(own), *((_no_more_below(name), False) for name in some), *everybody)
+
+
+def _below(holds: Iterable[tuple[Sum, bool]]) -> Iterator[tuple[Sum, bool]]:
+    """What holds of conversations alone, of those below the cut."""
+    units = {CONVERSATIONS: BELOW, ATOMS: ATOMS_BELOW}
+    for form, exact in holds:
+        if all(variable[0] in units for variable, _ in form):
+            yield tuple(((units[variable[0]], variable[1]), value) for variable, value in form), exact
+
+
+def _no_more_below(name: Set) -> Sum:
+    return ((BELOW, name), 1.0), ((CONVERSATIONS, name), -1.0)
 
 
 def of_one(name: Set, bound: int) -> Iterator[tuple[Sum, bool]]:
@@ -213,11 +248,23 @@ class Program:
 
     def _add(self, number: int, edition: Edition) -> None:
         bound = edition.max_conversations_per_user
+        is_sample = edition.largest_weight > 1
         topics = edition.published(TOPICS.name)
         relations = topic_relations(topics)
         own = {part for relation in relations if isinstance(relation, Apart) for part in relation.parts}
-        holds = [*_fixed(bound, self._scope), *(c for relation in relations for c in consequences(relation, bound))]
+        holds = [
+            *_fixed(bound, self._scope, is_sample),
+            *(c for relation in relations for c in consequences(relation, bound)),
+        ]
         holds += [c for name in sorted(own) for c in of_one(name, bound)]
+        if is_sample:
+            relation_forms = [c for relation in relations for c in consequences(relation, bound)]
+            holds += [*_below(relation_forms), *((_no_more_below(name), False) for name in sorted(own))]
+            # Those who were asked about stand for all that count.
+            more = edition.rules.more_below
+            stands_for: Sum = ((CONVERSATIONS, ASKED), 1.0), ((BELOW, ASKED), more), ((CONVERSATIONS, ALL), -1.0)
+            for side in (1.0, -1.0):
+                self._most.add((((number, v), side * value) for v, value in stands_for), SPARE_WEIGHT)
         for form, exact in holds:
             (self._exact if exact else self._most).add(((number, v), value) for v, value in form)
         for told in told_by(edition, number):
@@ -305,8 +352,7 @@ def told_by(edition: Edition, number: int) -> list[Told]:
         for row in rows:
             cell = number, name, keys_of(table, row)
             facts = [*count_facts(table, row, edition.rules)]
-            if edition.is_census:
-                facts += share_facts(table, row, total, edition.rules, bound)
+            facts += share_facts(table, row, total, edition.rules, bound, with_ends=edition.is_census)
             for fact in facts:
                 cells.setdefault(fact, set()).add(cell)
     return [Told(fact, frozenset(tellers)) for fact, tellers in cells.items()]

@@ -15,10 +15,11 @@ from itertools import combinations
 
 from dagster_project.domain.disclosure.editions import Edition, Scope, keys_of, scope_of
 from dagster_project.domain.disclosure.program import ATOMS, Cell, Form
-from dagster_project.domain.disclosure.readings import CONVERSATIONS, USERS, Variable
+from dagster_project.domain.disclosure.readings import BELOW, CONVERSATIONS, USERS, Variable
 from dagster_project.domain.disclosure.relations import (
     NONE,
     NOT_LATE,
+    denominator_of,
     fixed_relations,
     screening_atoms,
     set_of,
@@ -27,7 +28,7 @@ from dagster_project.domain.disclosure.relations import (
 )
 from dagster_project.domain.disclosure.relations_of_detail import HELPERS, table_of
 from dagster_project.domain.disclosure.rollups import inside, linked_sets
-from dagster_project.domain.disclosure.sets import Apart, Set, UsersApart, Within
+from dagster_project.domain.disclosure.sets import ALL, Apart, Set, UsersApart, Within
 from dagster_project.domain.study import AFFECTIVE_TYPES
 from dagster_project.domain.tables import (
     AGREEMENT,
@@ -108,6 +109,14 @@ def quantities_of(number: int, edition: Edition, scope: Scope | None = None) -> 
     for name in _unshown(scope):
         for unit in (CONVERSATIONS, USERS):
             derivable(_table(name), ((unit, name), 1.0))
+    if edition.largest_weight > 1:
+        # How few of a cell were sampled below the cut: each stands for so many that shares may tell it.
+        shown = {one for table in edition.rows for row in edition.published(table) for one in _counted(table, row)}
+        for name in sorted(shown - {ALL}):
+            derivable(_table(name), ((BELOW, name), 1.0))
+        for part, whole in _nested_pairs(scope):
+            if part in shown and whole in shown and ALL not in (part, whole):
+                derivable(_table(part), ((BELOW, whole), 1.0), ((BELOW, part), -1.0))
     sets = screening_atoms()
     for a, b in combinations(AFFECTIVE_TYPES, 2):
         both = sets["screened", a] & sets["screened", b]
@@ -120,6 +129,13 @@ def quantities_of(number: int, edition: Edition, scope: Scope | None = None) -> 
                 for unit in (CONVERSATIONS, USERS):
                     derivable(TOPICS.name, ((unit, relation.whole), 1.0), ((unit, part), -1.0))
     return out
+
+
+def _counted(table: str, row: Mapping[str, object]) -> Iterable[Set]:
+    """The sets whose sizes a published row tells."""
+    yield set_of(table, row)
+    if (whole := denominator_of(table, row)) is not None:
+        yield whole
 
 
 def _is_beyond(edition: Edition, table: str, row: Mapping[str, object]) -> bool:

@@ -23,10 +23,12 @@ from dagster_project.domain.columns import Role, Table
 from dagster_project.domain.disclosure.relations import denominator_of, set_of
 from dagster_project.domain.disclosure.rounding import grid_step, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds
-from dagster_project.domain.disclosure.sets import Set
+from dagster_project.domain.disclosure.sets import ALL, ASKED, Set
 from dagster_project.domain.estimation.wilson import CONFIDENCE
 
 CONVERSATIONS, USERS = "n", "u"
+BELOW = "b"
+"""Of a sample in two phases, the conversations of a set that were sampled below the cut."""
 Variable = tuple[str, Set]
 """The exact conversations or users of a set."""
 
@@ -56,30 +58,60 @@ def behind_count(published: int, base: int, least: int) -> tuple[int, int]:
 
 def count_facts(table: Table, row: Row, rules: Rules) -> Iterator[Fact]:
     """What the counts of a published row tell, and its having been published: the thresholds it met."""
-    least, own, whole = rules.of(table), set_of(table.name, row), denominator_of(table.name, row)
+    least, own, whole = (
+        rules.of_row(table, table.is_total(row)),
+        set_of(table.name, row),
+        denominator_of(table.name, row),
+    )
+    in_sample = _in_sample(whole, table, rules)
     for column in table.columns:
         if column.role not in (Role.CONVERSATIONS, Role.USERS):
             continue
         counted = whole if column.name.startswith("of_") else own
-        low, high = behind_count(_whole(row, column.name), least.base, _least(column.role, least))
-        if counted is not None:
+        base = least.base_of_users if column.role is Role.USERS else least.base
+        low, high = behind_count(_whole(row, column.name), base, _least(column.role, least))
+        if counted is None:
+            continue
+        if column.role is Role.CONVERSATIONS and counted != ALL and rules.is_weighted(table):
+            # What a sample stands for is no whole number, and was made one before it was rounded.
+            yield Fact(_stands_for(counted, rules), low - 0.5, high + 0.5)
+            yield Fact((((CONVERSATIONS, counted), 1.0),), least.labelled)
+        else:
             yield Fact((((_unit(column.role), counted), 1.0),), low, high)
     if not any(column.role is Role.USERS for column in table.columns):
         yield Fact((((USERS, own), 1.0),), least.users)
     if whole is not None:
-        yield Fact((((CONVERSATIONS, whole), 1.0),), least.conversations)
+        of = rules.of_denominator(table)
+        if whole != ALL and rules.is_weighted(table):
+            yield Fact(_stands_for(whole, rules), of.conversations - 0.5)
+            yield Fact((((CONVERSATIONS, whole), 1.0),), of.labelled)
+        else:
+            yield Fact((((CONVERSATIONS, whole), 1.0),), of.conversations)
         yield Fact((((USERS, whole), 1.0),), least.users)
         if not table.is_total(row):
             # The users outside the cell met the threshold, each with a conversation there.
             units = (CONVERSATIONS, USERS) if table.is_of_people else (CONVERSATIONS,)
-            yield from (Fact((((unit, whole), 1.0), ((unit, own), -1.0)), rules.min_users) for unit in units)
+            yield from (Fact((((unit, in_sample), 1.0), ((unit, own), -1.0)), rules.min_users) for unit in units)
 
 
-def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: int) -> Iterator[Fact]:
+def _in_sample(whole: Set | None, table: Table, rules: Rules) -> Set:
+    """What a cell's rest is counted of: those who were asked about, where the screen asked about a sample."""
+    return ASKED if whole in (None, ALL) and rules.is_weighted(table) else whole or ALL
+
+
+def _stands_for(counted: Set, rules: Rules) -> tuple[tuple[Variable, float], ...]:
+    """How many conversations those of a set stand for: themselves, and those below the cut for more besides."""
+    return ((CONVERSATIONS, counted), 1.0), ((BELOW, counted), rules.more_below)
+
+
+def share_facts(
+    table: Table, row: Row, total: Row | None, rules: Rules, bound: int, with_ends: bool = True
+) -> Iterator[Fact]:
     """What the share of a published row and its interval tell.
 
     total: the period's published structural total of the table, where it has one. bound: the most conversations of a
-    user that count.
+    user that count. with_ends: the interval is that of the counts themselves, as in a census; in a sample it is as wide
+    as weights make it, and says of counts that are rounded as coarsely as `WeightedRules` asks for nothing more.
     """
     own, whole = set_of(table.name, row), denominator_of(table.name, row)
     share = next((column for column in table.columns if column.role is Role.SHARE), None)
@@ -97,10 +129,13 @@ def share_facts(table: Table, row: Row, total: Row | None, rules: Rules, bound: 
         conversations, users = _whole(total, "n_conversations"), _whole(total, "n_users")
     else:
         low, high = behind_share(_whole(row, "n_conversations"), told, least, rules.grid_steps)
-        yield Fact((((CONVERSATIONS, whole), 1.0),), low, high)
+        if rules.is_weighted(table):
+            yield Fact(_stands_for(whole, rules), low - 0.5, None if high is None else high + 0.5)
+        else:
+            yield Fact((((CONVERSATIONS, whole), 1.0),), low, high)
         return
     ends = {column.role: column.name for column in table.columns if column.around == share.name}
-    if not ends:
+    if not ends or not with_ends:
         return
     first, last = behind_interval(
         told,

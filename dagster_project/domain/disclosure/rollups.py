@@ -43,7 +43,7 @@ def stretches(editions: Sequence[Edition]) -> list[Edition]:
     cuts = sorted({day for e in editions for day in (e.period.start, e.period.end)})
     known = {(e.period.start, e.period.end) for e in editions}
     return [
-        Edition(Period(start, end, PeriodKind.WINDOW), {}, editions[0].rules, bound)
+        Edition(Period(start, end, PeriodKind.WINDOW), {}, editions[0].rules, bound, design=editions[0].design)
         for start, end in pairwise(cuts)
         if (start, end) not in known and any(e.period.start <= start and end <= e.period.end for e in editions)
         for bound in [max(e.max_conversations_per_user for e in editions)]
@@ -104,10 +104,20 @@ def _nested(inner: int, outer: int, editions: Sequence[Edition], names: Sequence
     if alike:
         yield ((inner, N_ALL), 1.0), ((outer, N_ALL), -1.0)
         yield ((inner, HEAVY), 1.0), ((outer, HEAVY), -1.0)
+    units = _linked_units(editions, (inner, outer))
     for name in names:
         if name != ALL:
             for unit, most in ((CONVERSATIONS, bound), (USERS, 1)):
-                yield ((inner, (unit, name)), 1.0), ((outer, (unit, name)), -1.0), ((outer, HEAVY), -float(most))
+                if unit in units:
+                    yield ((inner, (unit, name)), 1.0), ((outer, (unit, name)), -1.0), ((outer, HEAVY), -float(most))
+
+
+def _linked_units(editions: Sequence[Edition], numbers: Iterable[int]) -> tuple[str, ...]:
+    """What two periods have in common besides all counted conversations and their users.
+
+    In a sample of one design, those whom the screen asked about, and their users; between two designs, nothing.
+    """
+    return (CONVERSATIONS, USERS) if len({editions[number].design for number in numbers}) == 1 else ()
 
 
 def _tiled(whole: int, tiles: Sequence[int], editions: Sequence[Edition], names: Sequence[Set]) -> Iterator[Form]:
@@ -119,13 +129,16 @@ def _tiled(whole: int, tiles: Sequence[int], editions: Sequence[Edition], names:
         fewer = ((whole, N_ALL), 1.0), *(((tile, N_ALL), -1.0) for tile in tiles)
         yield fewer
         yield ((whole, HEAVY), 1.0), *heavy, *fewer
+    units = _linked_units(editions, (whole, *tiles))
     for name in names:
         if name == ALL:
             continue
         for unit, most in ((CONVERSATIONS, bound), (USERS, 1)):
+            if unit not in units:
+                continue
             parts = tuple(((tile, (unit, name)), -1.0) for tile in tiles)
             yield ((whole, (unit, name)), 1.0), *parts, *((tile, most * value) for tile, value in heavy)
-        if alike:
+        if alike and CONVERSATIONS in units:
             parts = tuple(((tile, (CONVERSATIONS, name)), 1.0) for tile in tiles)
             yield *parts, ((whole, (CONVERSATIONS, name)), -1.0), *fewer, ((whole, HEAVY), -float(bound))
 

@@ -15,6 +15,8 @@ Set = tuple[str, ...]
 """The name of a set of counted conversations of one period."""
 
 ALL: Set = ("screened", "all")
+ASKED: Set = ("screened", "asked")
+"""Those that the screen asked about, where that is a sample of all."""
 ANY = "any"
 TYPES = (ANY, *TALK_TYPES)
 

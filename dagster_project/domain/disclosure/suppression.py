@@ -11,10 +11,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from dagster_project.domain.columns import CODED_SIDES, Column, Role, Table
-from dagster_project.domain.disclosure.candidates import CandidateError, Row, check_candidates, count, number
+from dagster_project.domain.disclosure.candidates import (
+    CandidateError,
+    Row,
+    check_candidates,
+    check_weights,
+    conversations,
+    count,
+    largest_weight,
+    number,
+)
 from dagster_project.domain.disclosure.complementary import protect
 from dagster_project.domain.disclosure.corrections import Earlier
 from dagster_project.domain.disclosure.editions import (
+    CENSUS,
     Edition,
     PublishedRow,
     editions_of,
@@ -35,18 +45,24 @@ def suppress(
     max_conversations_per_user: int = 5,
     is_census: bool = True,
     earlier: Sequence[Earlier] = (),
+    design: str = CENSUS,
 ) -> dict[str, list[PublishedRow]]:
     """Candidate rows of every declared table to publishable rows: `period_key`, the table's columns, `suppressed`.
 
     published: everything published before, which is never withheld again. max_conversations_per_user: the bound that
-    the candidates were counted with. is_census: every conversation was screened, with weight 1. earlier: where the
+    the candidates were counted with. is_census: every conversation was screened, with weight 1. design: where they were
+    a sample, how it was drawn; equal words mean that the same conversations were asked about. earlier: where the
     rows are the correction of one period, its earlier revisions. The rows have passed the audit together with
     `published`. Raises CandidateError where the candidates are incomplete or contradict
     themselves, and complementary.NotProtected (one of its kind) where no choice of cells protects every count.
     """
     check_candidates(tables)
-    rows = publishable(tables, primary(tables, rules), rules)
-    editions = protect(editions_of(rows, rules, max_conversations_per_user, is_census), published, earlier)
+    weight = 1 if design == CENSUS else largest_weight(tables[PREVALENCE.name])
+    check_weights(tables, weight)
+    own = rules if weight == 1 else rules.weighted(weight, max_conversations_per_user)
+    rows = publishable(tables, primary(tables, own), own)
+    new = editions_of(rows, own, max_conversations_per_user, is_census and design == CENSUS, design)
+    editions = protect(new, published, earlier)
     in_order = sorted(editions, key=lambda edition: edition.period.key)
     out = {name: [dict(row) for edition in in_order for row in edition.rows[name]] for name in tables}
     return {**out, AGREEMENT.name: beside_figures(out)}
@@ -91,9 +107,10 @@ def _rows(table: Table, rows: Sequence[Row], reasons: Sequence[object], rules: R
 
 
 def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
-    least = rules.of(table)
+    least, whole = rules.of_row(table, table.is_total(row)), rules.of_denominator(table)
     counted, fewest = ("n_users", least.users) if table.is_of_people else ("n_conversations", least.conversations)
-    denominator = round_count(count(row, table.denominator, table), least.base, fewest)
+    of_fewest = whole.users if table.is_of_people else whole.conversations
+    denominator = round_count(conversations(row, table.denominator, table, rules), whole.base, of_fewest)
     step = grid_step(denominator, least.base, rules.grid_steps)
     out: PublishedRow = {"period_key": row["period_key"]}
     centres: dict[str, Decimal] = {}
@@ -102,9 +119,9 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
             case Role.KEY | Role.ABOUT:
                 out[column.name] = row[column.name]
             case Role.CONVERSATIONS | Role.USERS:
-                out[column.name] = _count(row, column, table, least)
+                out[column.name] = _count(row, column, table, rules)
             case Role.SHARE:
-                numerator = round_count(count(row, counted, table), least.base, fewest)
+                numerator = round_count(conversations(row, counted, table, rules), least.base, fewest)
                 share = min(Decimal(numerator) / Decimal(denominator), Decimal(1))
                 centres[column.name] = to_grid(share, step)
                 out[column.name] = float(centres[column.name])
@@ -121,9 +138,11 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
     return {**out, "suppressed": False}
 
 
-def _count(row: Row, column: Column, table: Table, least: Thresholds) -> int:
-    threshold = least.users if column.role is Role.USERS else least.conversations
-    return round_count(count(row, column.name, table), least.base, threshold)
+def _count(row: Row, column: Column, table: Table, rules: Rules) -> int:
+    least = rules.of_row(table, table.is_total(row))
+    if column.role is Role.USERS:
+        return round_count(count(row, column.name, table), least.base_of_users, least.users)
+    return round_count(conversations(row, column.name, table, rules), least.base, least.conversations)
 
 
 def _step_among(row: Row, column: Column, table: Table, least: Thresholds, rules: Rules) -> Decimal:

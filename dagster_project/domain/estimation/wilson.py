@@ -79,14 +79,21 @@ def effective_sample_size(
 
 
 def clustered_wilson_interval(
-    share: float, residual: float, n_conversations: int, n_users: int, confidence: float = CONFIDENCE
+    share: float,
+    residual: float,
+    n_conversations: int,
+    n_users: int,
+    most: float = math.inf,
+    confidence: float = CONFIDENCE,
 ) -> Interval:
     """Wilson's interval at the effective sample size of conversations clustered in users.
 
-    Equals the plain one where each user has one conversation and all weights are equal. Raises ValueError as
-    `wilson_interval` does, and where there are no users.
+    most: what unequal weights leave of the sample at most (Kish 1965: the squared sum of weights over the sum of their
+    squares): where none of the few with large weights is a hit, no residual shows what they stand for. Equals the plain
+    interval where each user has one conversation and all weights are equal. Raises ValueError as `wilson_interval`
+    does, and where there are no users.
     """
     if n_users < 1 or n_conversations < n_users:
         raise ValueError("an interval needs users, and no fewer conversations than users")
-    n = effective_sample_size(share, residual, n_conversations, n_users, confidence)
+    n = min(most, effective_sample_size(share, residual, n_conversations, n_users, confidence))
     return wilson_interval(share, n, confidence)

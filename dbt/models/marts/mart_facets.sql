@@ -144,7 +144,7 @@ grid as (
 estimated as (
     select
         *,
-        wilson_interval(share, residual_square, of_conversations, of_users) as share_interval
+        wilson_interval(share, residual_square, of_conversations, of_users, of_kish) as share_interval
     from cells
 )
 

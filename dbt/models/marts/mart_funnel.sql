@@ -7,34 +7,32 @@ counted as (
     semi join periods using (period_key)
 ),
 
--- A conversation is in every step that it reaches; null where it does not.
+-- A conversation that was asked about is in every step that it reaches; null where it does not.
 steps as (
     select
         period_key,
         user_key,
         weight,
         unnest([
-            'all',
             if(is_not_content_creation, 'not_content_creation', null),
             if(is_affective, 'affective', null),
             if(is_analysed, 'analysed', null)
         ]) as step
     from counted
+    where is_asked
 ),
 
-members as (
-    select * from steps
-    where step is not null
-),
+{{ against_everybody("steps", "counted", "step") }},
 
 grid as (
     select
         {{ period_columns() | indent(8) }},
-        {{ sql_rows(var("funnel_steps")) }} as step
+        unnest({{ sql_array(var("funnel_steps")) }}) as step,
+        if(step = 'all', 'everybody', 'asked') as measured_against
     from periods
 ),
 
-{{ cell_measures("members", "counted", "grid", cell=["step"]) }}
+{{ cell_measures("members", "denominators", "grid", cell=["step", "measured_against"], of=["measured_against"]) }}
 
 select
     -- period and cell

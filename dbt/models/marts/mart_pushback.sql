@@ -54,7 +54,7 @@ grid as (
 estimated as (
     select
         *,
-        wilson_interval(share, residual_square, of_conversations, of_users) as rate_interval
+        wilson_interval(share, residual_square, of_conversations, of_users, of_kish) as rate_interval
     from cells
 )
 

@@ -52,7 +52,7 @@ shares as (
 estimated as (
     select
         *,
-        wilson_interval(share_of_users, 0, of_users, of_users) as share_interval
+        wilson_interval(share_of_users, 0, of_users, of_users, of_users) as share_interval
     from shares
 )
 

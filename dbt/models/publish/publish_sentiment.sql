@@ -18,6 +18,9 @@ select
     top_user_conversations,
     top_two_conversations,
 
+    -- weights, rounded, so that the order in which threads add cannot show
+    round(cell_weight, 6) as cell_weight,
+
     -- estimates
     sentiment_start,
     sentiment_end,

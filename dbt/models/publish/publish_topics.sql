@@ -19,6 +19,10 @@ select
     -- counts
     {{ count_columns() | indent(4) }},
 
+    -- weights, rounded, so that the order in which threads add cannot show
+    round(cell_weight, 6) as cell_weight,
+    round(of_weight, 6) as of_weight,
+
     -- estimates
     share
 from topics

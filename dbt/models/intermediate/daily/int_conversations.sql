@@ -13,6 +13,11 @@ detail_labels as (
     where {{ days_of_this_run() }}
 ),
 
+samples as (
+    select * from {{ ref("stg_screening") }}
+    where {{ days_of_this_run() }}
+),
+
 conversation_types as (
     select * from {{ ref("int_conversation_types") }}
     where {{ days_of_this_run() }}
@@ -51,7 +56,11 @@ details as (
 flags as (
     select
         conversations.*,
-        coalesce(screening.weight, 1) as weight,
+        -- Whoever is not in a sample of two phases is of a census: everybody is asked there.
+        coalesce(samples.is_asked, true) as is_asked,
+        coalesce(samples.stratum = 'below', false) as is_below_cut,
+        -- One that was not asked about stands for nobody: those of its stratum that were stand for it.
+        if(coalesce(samples.is_asked, true), coalesce(screening.weight, 1), 0) as weight,
         -- A conversation without a label is unknown like one that could not be told: it stays in the denominator.
         coalesce(screening.content_creation_is_known, false) as content_creation_is_known,
         coalesce(screening.is_content_creation, false) as is_content_creation,
@@ -60,6 +69,7 @@ flags as (
         coalesce(types.has_roleplay, false) as has_roleplay,
         coalesce(details.pushback_is_known, false) as pushback_is_known
     from conversations
+    left join samples using (day, conversation_key)
     left join screening using (day, conversation_key)
     left join types using (day, conversation_key)
     left join details using (day, conversation_key)
@@ -76,11 +86,17 @@ select
     n_assistant_messages,
     weight,
 
+    -- screening
+    is_asked,
+    is_below_cut,
+
     -- flags
     is_content_creation,
     content_creation_is_known and not is_content_creation as is_not_content_creation,
     -- Known content creation is enough to leave a conversation out: its type does not matter then.
-    not is_content_creation and not (content_creation_is_known and affective_type_is_known) as is_unknown,
+    is_asked
+    and not is_content_creation
+    and not (content_creation_is_known and affective_type_is_known) as is_unknown,
     is_affective,
     is_affective and not has_roleplay as is_analysed,
     is_affective and not has_roleplay and pushback_is_known as pushback_is_known
