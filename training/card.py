@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.classifiers.local.heads import ARRAYS, MANIFEST, SHIPPED
-from training.data import LICENCES, OWN_CONVERSATIONS, OWN_MESSAGES, OWN_TURNS, WEAK, own_rows
+from training.data import LICENCES, OWN_CONVERSATIONS, OWN_CREATION, OWN_MESSAGES, OWN_TURNS, WEAK, own_rows
 
 CARD = Path(__file__).parents[1] / "docs" / "models" / "local.md"
 Figures = dict[str, Any]
@@ -127,7 +127,9 @@ def card(figures: Figures) -> str:
     """The whole page as Markdown."""
     manifest = json.loads((SHIPPED / MANIFEST).read_text(encoding="utf-8"))
     ins, out, new, held = figures["in_source"], figures["left_out"], figures["unseen"], figures["held_out"]
-    talks, turns, messages = (len(own_rows(*names)) for names in (OWN_CONVERSATIONS, OWN_TURNS, OWN_MESSAGES))
+    talks, turns, messages = (
+        len(own_rows(*names)) for names in ((*OWN_CONVERSATIONS, *OWN_CREATION), OWN_TURNS, OWN_MESSAGES)
+    )
     n_other = len(own_rows("other_languages"))
     megabytes = (SHIPPED / ARRAYS).stat().st_size / 1e6
     without_xstest, other, gate = out["pushback"]["xstest-v2"], figures["other_languages"], figures["gate"]

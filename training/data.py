@@ -34,8 +34,10 @@ OWN_CONVERSATIONS = (
     "talks_companionship",
     "roleplay",
     "creation_everyday",
-    "creation_forms",
 )
+OWN_CREATION = ("creation_forms",)
+"""Single requests on the boundary of content creation alone. What they say of types nobody doubts; learnt from as well,
+they outweigh short small talk (cross-validation)."""
 OWN_TURNS = ("pushback", "pushback_styles")
 OWN_MESSAGES = ("sentiment", "sentiment_chat")
 RELIABILITY = {"high": 1.0, "medium": 0.7, "low": 0.4}
@@ -145,6 +147,9 @@ def screen_examples(data: Path) -> list[Example]:
         found.extend(
             Example("own", template_of(row), heads, 0.7, conversation_of(row, v), variant=True) for v in variants(row)
         )
+    for row in own_rows(*OWN_CREATION):
+        made = {"content_creation": int(row["labels"]["content_creation"])}
+        found.append(Example("own", template_of(row), made, 2.0, conversation_of(row)))
     seen: set[str] = set()
     for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
         heads = screen_labels(row["labels"]["affective_type"])

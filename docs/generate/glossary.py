@@ -3,6 +3,8 @@
 Not here: the words (`dagster_project/report/glossary.yaml`), the report's own glossary (`dagster_project/report/`).
 """
 
+from pathlib import Path
+
 from dagster_project.report.glossary import glossary
 
 HEAD = """\
@@ -11,10 +13,11 @@ HEAD = """\
 """
 
 
+def _link(page: str | None) -> str:
+    """A link to a page of the docs, named by it."""
+    return f" [{Path(page.partition('#')[0]).stem.capitalize()}]({page})" if page else ""
+
+
 def glossary_page() -> str:
     """The page, whole."""
-    lines = [
-        f"**{entry.term}**: {entry.text}{f' [Definitions]({entry.page})' if entry.page else ''}\n"
-        for entry in glossary()
-    ]
-    return "\n".join([HEAD, *lines])
+    return "\n".join([HEAD, *(f"**{entry.term}**: {entry.text}{_link(entry.page)}\n" for entry in glossary())])

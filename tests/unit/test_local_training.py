@@ -14,6 +14,7 @@ from dagster_project.domain.study import AFFECTIVE_TYPES, SENTIMENT_LEVELS
 from training.data import (
     HELD_OUT,
     OWN_CONVERSATIONS,
+    OWN_CREATION,
     OWN_MESSAGES,
     OWN_TURNS,
     Example,
@@ -104,14 +105,16 @@ def test_own_turns_and_messages_cover_every_kind_and_level() -> None:
 
 
 def test_no_own_example_is_a_copy_of_another() -> None:
-    for names in ((*OWN_CONVERSATIONS, "other_languages"), OWN_TURNS, OWN_MESSAGES):
+    for names in ((*OWN_CONVERSATIONS, *OWN_CREATION, "other_languages"), OWN_TURNS, OWN_MESSAGES):
         seen = Counter(json.dumps(r["messages"]) for r in own_rows(*names))
         assert max(seen.values()) == 1
 
 
 def test_nothing_is_learnt_from_what_was_held_out() -> None:
     """Agreement with conversations that were learnt from would flatter the labeller."""
-    learnt = {m["content"] for r in own_rows(*OWN_CONVERSATIONS, "other_languages") for m in r["messages"]}
+    learnt = {
+        m["content"] for r in own_rows(*OWN_CONVERSATIONS, *OWN_CREATION, "other_languages") for m in r["messages"]
+    }
     held_out = [r for f in sorted(HELD_OUT.glob("*.jsonl")) for r in read_rows(f)]
     assert len(held_out) >= 300
     long = [m["content"] for r in held_out for m in r["messages"] if len(m["content"]) > 40]
