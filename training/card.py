@@ -298,6 +298,8 @@ Change from the first three to the last three messages, against people's own or 
 
 Expressed tone is not how somebody feels, and its change is not an outcome.
 
+What more examples would help, and what the features cannot hold: [what limits it](limits.md).
+
 ## Fitting it again
 `python -m training.train --data DIR` gives the same bytes from the same data and versions; `python -m
 training.evaluate --data DIR --card` checks that, measures, and writes this page.

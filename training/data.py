@@ -150,6 +150,9 @@ def screen_examples(data: Path) -> list[Example]:
     for row in own_rows(*OWN_CREATION):
         made = {"content_creation": int(row["labels"]["content_creation"])}
         found.append(Example("own", template_of(row), made, 2.0, conversation_of(row)))
+        found.extend(
+            Example("own", template_of(row), made, 0.7, conversation_of(row, v), variant=True) for v in variants(row)
+        )
     seen: set[str] = set()
     for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
         heads = screen_labels(row["labels"]["affective_type"])

@@ -55,11 +55,16 @@ def probabilities(fit: Fitted) -> np.ndarray:
     return 1 / (1 + np.exp(-(fit.heads.slope * fit.margins + fit.heads.intercept)))
 
 
+def is_judged(example: Example) -> bool:
+    """Whether the decision about an example is measured: not of variants, nor where only content creation is known."""
+    return not example.variant and example.conversation is not None and AFFECTIVE in example.labels
+
+
 def judged_examples(examples: Sequence[Example], p: np.ndarray, thresholds: Mapping[str, float]) -> list[Judged]:
-    """What the screen decides of examples from probabilities (rows, heads); variants are not measured on."""
+    """What the screen decides of examples (`is_judged`) from probabilities (rows, heads)."""
     found = []
     for example, row in zip(examples, p, strict=True):
-        if example.variant or example.conversation is None:
+        if not is_judged(example) or example.conversation is None:
             continue
         decided = decide(dict(zip(HEADS["screen"], row.tolist(), strict=True)), thresholds)
         true = frozenset(h for h, y in example.labels.items() if y and h != AFFECTIVE)
@@ -117,7 +122,7 @@ def screen_by_source(judged: Sequence[Judged]) -> Figures:
 def of_dev_rows(judged: Sequence[Judged], examples: Sequence[Example], data: Path) -> list[Judged]:
     """Those out-of-fold decisions that are about rows of the dev file."""
     texts = {human_text(r) for r in train_rows(data / "dev" / "affective_type.jsonl.gz")}
-    kept = [e for e in examples if not e.variant and e.conversation]
+    kept = [e for e in examples if is_judged(e)]
     return [
         j
         for j, e in zip(judged, kept, strict=True)

@@ -3,8 +3,8 @@
 Two questions of each. *More of the same*: the heads are fitted on an eighth, a quarter, half and all of the groups of
 examples; a curve that is flat at its end says that more such examples would not help. *The features themselves*: the
 same features and heads, fitted and tested by folds within the very source that is measured; where that is no better, it
-is not for want of examples like it. Chooses nothing and writes nothing. Not here: the figures of the card
-(`evaluate.py`).
+is not for want of examples like it. Chooses nothing. `--page` writes docs/models/limits.md. Not here: the figures of
+the card (`evaluate.py`).
 """
 
 import argparse
@@ -154,6 +154,18 @@ def types_unseen(data: Path, vectors: CachedVectors) -> Iterator[str]:
         yield f"affective or not, sources that gave no row, {share:.1%} of the examples: accuracy {', '.join(told)}"
 
 
+PAGE = Path(__file__).parents[1] / "docs" / "models" / "limits.md"
+HEAD = """\
+<!-- Written by `python -m training.limits --data DIR --page`: change training/limits.py, not this page. -->
+# What limits the `local` classifier
+
+Beside the [model card](local.md). For the figures that fall short, two questions. *Would more of the same examples
+help?* The heads are fitted on an eighth, a quarter, half and all of the groups of examples: a curve that is flat at its
+end says no. *Do the features hold it at all?* The same features and heads, fitted and tested by folds within the very
+source that is measured: where that is no better, it is not for want of examples like it; where it is, people of another
+kind of log say it in other words than those learnt from. Nothing was chosen by these figures.
+"""
+
 MEASUREMENTS: tuple[Callable[[Path, CachedVectors], Iterator[str]], ...] = (
     content_creation,
     types_unseen,
@@ -166,11 +178,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=None)
+    parser.add_argument("--page", action="store_true", help="write docs/models/limits.md")
     args = parser.parse_args()
     vectors = CachedVectors(MiniLM(), args.cache)
+    parts = [HEAD]
     for measure in MEASUREMENTS:
+        lines = []
         for line in measure(args.data, vectors):
             print(line, flush=True)
+            lines.append(f"- {line}\n")
+        parts.append("".join(lines))
+    if args.page:
+        PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

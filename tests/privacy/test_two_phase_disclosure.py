@@ -164,8 +164,8 @@ def test_the_ends_of_an_interval_tell_no_more(above: int, below: int, clustering
 @pytest.fixture(scope="module")
 def released() -> tuple[Rows, Rows]:
     """A week of a larger population, screened in two phases: candidates and what is published."""
-    habits = Habits(6000, 2.0, types=(0.03, 0.02, 0.02, 0.02, 0.004, 0.003), pushback=0.2, long=0.2, ends=0.7,
-                    facets=0.6, coded=0.05, topics=3)  # fmt: skip
+    habits = Habits(6000, 2.0, types=(0.03, 0.02, 0.02, 0.02, 0.004, 0.003), pushback=0.2, coded=0.05,
+                    topics=2)  # fmt: skip
     talks = random_talks(5, habits, WEEK.start, 7)
     exact = sampled_rows(talks, WEEK, 5, drawn(talks, 5, 0.1, 0.05))
     return exact, suppress(exact, RULES, (), 5, False, (), DESIGN)
