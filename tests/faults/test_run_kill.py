@@ -16,7 +16,7 @@ from tests.support.worlds import days_from, small_world, write_lines
 
 DAYS = days_from("2026-10-05", 3)
 SEED = int(os.environ.get("CONFIDE_SEED", "5"))
-KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 1
+KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 2
 
 
 @pytest.fixture(scope="module")
