@@ -252,14 +252,11 @@ class Program:
         topics = edition.published(TOPICS.name)
         relations = topic_relations(topics)
         own = {part for relation in relations if isinstance(relation, Apart) for part in relation.parts}
-        holds = [
-            *_fixed(bound, self._scope, is_sample),
-            *(c for relation in relations for c in consequences(relation, bound)),
-        ]
+        of_topics = [c for relation in relations for c in consequences(relation, bound)]
+        holds = [*_fixed(bound, self._scope, is_sample), *of_topics]
         holds += [c for name in sorted(own) for c in of_one(name, bound)]
         if is_sample:
-            relation_forms = [c for relation in relations for c in consequences(relation, bound)]
-            holds += [*_below(relation_forms), *((_no_more_below(name), False) for name in sorted(own))]
+            holds += [*_below(of_topics), *((_no_more_below(name), False) for name in sorted(own))]
             # Those who were asked about stand for all that count.
             more = edition.rules.more_below
             stands_for: Sum = ((CONVERSATIONS, ASKED), 1.0), ((BELOW, ASKED), more), ((CONVERSATIONS, ALL), -1.0)
