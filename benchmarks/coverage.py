@@ -43,7 +43,7 @@ class Coverage(NamedTuple):
     corrected_width: float
 
 
-def _holds(estimate: Estimate, truth: float) -> bool:
+def is_held(estimate: Estimate, truth: float) -> bool:
     return estimate.low <= truth <= estimate.high
 
 
@@ -68,9 +68,9 @@ def coverage(
     for start in range(0, worlds, AT_ONCE):
         shape = (min(AT_ONCE, worlds - start), n_users)
         sizes = random.integers(1, 6, shape)
-        true = random.binomial(sizes, _rates(share, OWN, shape, random))
-        missed = random.binomial(true, _rates(false_negatives, OWN_ERROR, shape, random))
-        mistaken = random.binomial(sizes - true, _rates(false_positives, OWN_ERROR, shape, random))
+        true = random.binomial(sizes, rates(share, OWN, shape, random))
+        missed = random.binomial(true, rates(false_negatives, OWN_ERROR, shape, random))
+        mistaken = random.binomial(sizes - true, rates(false_positives, OWN_ERROR, shape, random))
         yes = true - missed + mistaken
         no = sizes - yes
         asked_yes = np.minimum(1.0, n_labels / 2 / np.maximum(1, yes.sum(axis=1, keepdims=True)))
@@ -86,12 +86,13 @@ def coverage(
             n = float(yes_true[k].sum() + yes_false[k].sum() + no_true[k].sum() + no_false[k].sum())
             width = fixed.high - fixed.low
             found.append(
-                (n, _holds(census, share), raw.value, _holds(raw, share), fixed.value, _holds(fixed, share), width)
+                (n, is_held(census, share), raw.value, is_held(raw, share), fixed.value, is_held(fixed, share), width)
             )
     return Coverage(*(float(v) for v in np.mean(found, axis=0)))
 
 
-def _rates(mean: float, concentration: float, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+def rates(mean: float, concentration: float, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+    """Rates of users around a mean: beta, shape (worlds, users)."""
     if mean == 0:
         return np.zeros(shape)
     return random.beta(mean * concentration, (1 - mean) * concentration, shape)
@@ -243,11 +244,11 @@ def main() -> None:
             f"{labels:5,} human labels            truth       raw corrected  [95 % interval     ]  holds  of all worlds"
         )
         for name, one in worlds[0].items():
-            holds = np.mean([_holds(world[name].corrected, one.truth) for world in worlds])
+            holds = np.mean([is_held(world[name].corrected, one.truth) for world in worlds])
             bias = np.mean([world[name].corrected.value for world in worlds]) - one.truth
             shape = "+9.3f" if name == TONE else "9.3%"
             truth, raw, value, low, high = (format(v, shape) for v in (one.truth, one.raw, *one.corrected))
-            inside = "yes" if _holds(one.corrected, one.truth) else "NO "
+            inside = "yes" if is_held(one.corrected, one.truth) else "NO "
             print(f"{name:26s} {truth} {raw} {value}  [{low}, {high}]  {inside}    {holds:.2f}, bias {bias:{shape}}")
     print(f"seconds: {time.perf_counter() - began:.0f}")
 

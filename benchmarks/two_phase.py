@@ -15,21 +15,23 @@ of the others that were asked about. "width" is against the census of the very s
 """
 
 import argparse
+import sys
 import time
 from itertools import product
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.coverage import OWN, OWN_ERROR, SHARES, is_held, rates, share_of_users
 from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
 from dagster_project.domain.estimation.two_phase import Part, relative_width, two_phase_interval
 
-SHARES = (0.001, 0.005, 0.029, 0.1, 0.4)
 ERRORS = (0.0, 0.01, 0.05, 0.1)
 AFFECTIVE, SENSITIVITY, FALSE_POSITIVES, CONTROLS = 0.029, 0.967, 0.015, 0.01
 ABOVE = AFFECTIVE * SENSITIVITY + (1 - AFFECTIVE) * FALSE_POSITIVES
-OWN, OWN_ERROR = 3.0, 9.0
-"""Concentrations of users' own rates and error rates: intra-user correlation 1 / (1 + 3) and 1 / (1 + 9)."""
 AT_ONCE = 25
 
 
@@ -64,14 +66,6 @@ def share_of(
     return Estimate(above.share + part * below.share, *ends)
 
 
-def census_of(hits: np.ndarray, all_: np.ndarray) -> Estimate:
-    """The same share where all are asked about."""
-    above = part_of(hits, all_, int(all_.sum()))
-    ends = two_phase_interval(above, None, 0.0)
-    assert ends is not None
-    return Estimate(above.share, *ends)
-
-
 def setting(
     share: float, error: float, rate: float, n_users: int, n_labels: int, worlds: int, random: np.random.Generator
 ) -> Found:
@@ -84,9 +78,9 @@ def setting(
     for start in range(0, worlds, AT_ONCE):
         shape = (min(AT_ONCE, worlds - start), n_users)
         sizes = random.integers(1, 6, shape)
-        true = random.binomial(sizes, _rates(share, OWN, shape, random))
-        missed = random.binomial(true, _rates(error, OWN_ERROR, shape, random))
-        mistaken = random.binomial(sizes - true, _rates(error, OWN_ERROR, shape, random))
+        true = random.binomial(sizes, rates(share, OWN, shape, random))
+        missed = random.binomial(true, rates(error, OWN_ERROR, shape, random))
+        mistaken = random.binomial(sizes - true, rates(error, OWN_ERROR, shape, random))
         # By (predicted, true): how many, above the cut, and asked about below it.
         counts = {(1, 1): true - missed, (0, 1): missed, (1, 0): mistaken, (0, 0): sizes - true - mistaken}
         above = {k: random.binomial(n, above_of[bool(k[1])]) for k, n in counts.items()}
@@ -99,8 +93,8 @@ def setting(
             raw = share_of(
                 above[1, 1][w] + above[1, 0][w], sizes[w], asked[1, 1][w] + asked[1, 0][w], asked_below, n_below / n
             )
-            census = census_of((true - missed + mistaken)[w], sizes[w])
-            truth_census = census_of(true[w], sizes[w])
+            census = share_of_users((true - missed + mistaken)[w], sizes[w])
+            truth_census = share_of_users(true[w], sizes[w])
             sides = []
             for predicted in (1, 0):
                 there = sum(int(above[predicted, t][w].sum() + asked[predicted, t][w].sum()) for t in (0, 1))
@@ -114,8 +108,8 @@ def setting(
             requests = (n - n_below + float(asked_below.sum())) / n
             width = (raw.high - raw.low) / (census.high - census.low)
             found.append(
-                (requests, _holds(truth_census, share), raw.value, _holds(raw, share), width, fixed.value,
-                 _holds(fixed, share))
+                (requests, is_held(truth_census, share), raw.value, is_held(raw, share), width, fixed.value,
+                 is_held(fixed, share))
             )  # fmt: skip
     return Found(*(float(v) for v in np.mean(found, axis=0)))
 
@@ -128,16 +122,6 @@ def _side(drawn: dict[tuple[int, str], np.ndarray], weight: float) -> Estimate:
     if not own.any():
         return Estimate(0.5, 0.0, 1.0)
     return share_of_true(hits[own], weights[own], int(sum(int(d.sum()) for d in drawn.values())))
-
-
-def _holds(estimate: Estimate, truth: float) -> bool:
-    return estimate.low <= truth <= estimate.high
-
-
-def _rates(mean: float, concentration: float, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
-    if mean == 0:
-        return np.zeros(shape)
-    return random.beta(mean * concentration, (1 - mean) * concentration, shape)
 
 
 def main() -> None:
