@@ -51,6 +51,7 @@ bench: install
 
 audit: install
 	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -n 2 --dist loadfile tests/privacy tests/faults
+	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -m audit tests/integration tests/unit tests/browser
 
 lock: $(STAMP)
 	@$(BIN)/uv pip compile --quiet --extra postgres --extra dp --extra training --extra dev --generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml -o requirements.lock

@@ -14,11 +14,7 @@ from hypothesis import settings
 from tests.support import warm
 
 SKIPPED: list[str] = []
-AUDITED_ONLY = ["privacy/test_weakening_by_hand.py", "privacy/test_weakening_environment.py"]
-"""Many minutes of runs in homes of their own: `make audit` runs them."""
-
-collect_ignore = [] if os.environ.get("CONFIDE_AUDIT") else AUDITED_ONLY
-
+AUDIT = bool(os.environ.get("CONFIDE_AUDIT"))
 
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
@@ -29,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if warm.FOLDER not in os.environ:
         os.environ[warm.FOLDER] = tempfile.mkdtemp(prefix="warm-")
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(warm.FOLDER)))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `audit` takes minutes: `make audit` runs it, every other run leaves it out."""
+    later = [] if AUDIT else [item for item in items if item.get_closest_marker("audit")]
+    config.hook.pytest_deselected(items=later)
+    items[:] = [item for item in items if item not in set(later)]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,7 +1,7 @@
 """Dagster's history of a home as the commands write it: Dagster's own files, in less time.
 
-Lives here: one engine a file. Dagster makes an engine, and compiles every statement anew, for each of the five hundred
-events of a run. Not here: what is written, and where: the UI reads the same files with Dagster's own class.
+Lives here: one engine and one open connection a file. Dagster makes an engine, compiles every statement and opens the
+file anew for each of the five hundred events of a run. Not here: what is written, and where: the UI reads the same files with Dagster's own class.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import QueuePool
 
 from dagster_project.home import Home
 
@@ -31,12 +31,23 @@ class Events(SqliteEventLogStorage):
         with self._db_lock:
             if shard not in self._engines:
                 engine = create_engine(
-                    self.conn_string_for_shard(shard), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
+                    self.conn_string_for_shard(shard),
+                    poolclass=QueuePool,
+                    pool_size=1,
+                    connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
                 )
                 self._initdb(engine)
                 self._engines[shard] = engine
             with self._engines[shard].begin() as connection:
                 yield connection
+
+    def dispose(self) -> None:
+        """Closes the files: erasing rewrites them, and a closed file has no log beside it."""
+        super().dispose()
+        with self._db_lock:
+            for engine in self._engines.values():
+                engine.dispose()
+            self._engines.clear()
 
 
 class History(DagsterSqliteStorage):

@@ -20,7 +20,7 @@ from tests.support.messages_server import Books, MessagesServer, messages_server
 from tests.support.messages_server_settings import BatchFault, CallFault, Fault, ResultsFault
 
 AUDIT = bool(os.environ.get("CONFIDE_AUDIT"))
-KILLS = 44 if AUDIT else 8
+KILLS = 44 if AUDIT else 4
 KILLS_A_WORLD = 6
 SEED = int(os.environ.get("CONFIDE_SEED", "11"))
 N, A_BATCH = 200, 25

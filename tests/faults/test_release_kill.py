@@ -26,6 +26,7 @@ from dagster_project.storage.contributions import Contributions
 from dagster_project.storage.published import current, verify
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import WEEK
+from tests.support.remembered import remembered_suppression
 from tests.support.killed_release import NEXT, SCENARIOS, THIRD, contributions_of, publish
 
 STEPS = [f"wrote tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")]
@@ -54,7 +55,7 @@ Tables = dict[str, pl.DataFrame]
 @pytest.fixture(scope="module", autouse=True)
 def _quick_gate() -> Iterator[None]:
     """The gate has tests of its own; these are about the writing, and run the release many times."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, remembered_suppression():
         patch.setattr("dagster_project.release.gate", lambda frames, policy: None)
         yield
 

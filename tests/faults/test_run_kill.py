@@ -14,16 +14,16 @@ import pytest
 from tests.support.homes import CONFIDE, confide, done, warehouse_rows
 from tests.support.worlds import days_from, small_world, write_lines
 
-DAYS = days_from("2026-10-05", 3)
+DAYS = days_from("2026-10-05", 2)
 SEED = int(os.environ.get("CONFIDE_SEED", "5"))
-KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 2
+KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 1
 
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("landed")
     done(confide(root / "home", "init"))
-    done(confide(root / "home", "ingest", write_lines(root / "l.jsonl", small_world(DAYS, a_day=40))))
+    done(confide(root / "home", "ingest", write_lines(root / "l.jsonl", small_world(DAYS, a_day=25))))
     return root / "home"
 
 
@@ -64,7 +64,7 @@ def test_a_run_killed_at_random_points_ends_as_one_that_was_not(landed: Path, tm
     rng = random.Random(SEED)
     # The machine may be quicker than it was for the first run: some end by themselves.
     times_killed = sum(killed(disturbed, rng.uniform(0.05, 0.8) * whole) for _ in range(KILLS))
-    assert times_killed >= KILLS // 2, "too few runs were still alive to be killed"
+    assert times_killed >= (KILLS + 1) // 2, "too few runs were still alive to be killed"
     done(confide(disturbed, "run", "--from", DAYS[0], "--to", DAYS[-1]))
     here, there = labels(undisturbed), labels(disturbed)
     assert here.keys() == there.keys()

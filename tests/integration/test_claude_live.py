@@ -342,7 +342,7 @@ def has_paid(n: int, books: Books) -> bool:
     return books.paid >= n
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.audit)])
 def test_what_a_killed_process_was_asking_is_taken_over(server: MessagesServer, tmp_path: Path, how: int) -> None:
     """After kill -9 or Ctrl-C the next run goes on at once: at most what was under way is paid again."""
     server.set(latency_seconds=0.6)  # slow enough that a busy machine kills in time

@@ -10,7 +10,7 @@ from tests.support.homes import confide, done, lake_rows, warehouse_rows
 from tests.support.ui import Ui, running_ui
 from tests.support.worlds import days_from, small_world, write_lines
 
-DAYS = days_from("2026-10-05", 4)
+DAYS = days_from("2026-10-05", 3)
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("ui")
     home = root / "home"
     done(confide(home, "init"))
-    done(confide(home, "ingest", write_lines(root / "l.jsonl", small_world(DAYS, a_day=40, users=300))))
+    done(confide(home, "ingest", write_lines(root / "l.jsonl", small_world(DAYS, a_day=15, users=40))))
     return home
 
 
@@ -58,16 +58,16 @@ def test_the_schedules_tick_asks_for_yesterday_and_materializes_it_alone(tmp_pat
     done(confide(home, "init"))
     done(confide(home, "ingest", write_lines(tmp_path / "l.jsonl", small_world(DAYS, a_day=10))))
     repository = build_definitions(home).get_repository_def()
-    moment = datetime(2026, 10, 9, 3, 0, tzinfo=UTC)
+    moment = datetime(2026, 10, 8, 3, 0, tzinfo=UTC)
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
         context = dg.build_schedule_context(instance, scheduled_execution_time=moment, repository_def=repository)
         tick = repository.get_schedule_def("daily_schedule").evaluate_tick(context)
         assert tick.run_requests is not None
         (request,) = tick.run_requests
-        assert request.partition_key == "2026-10-08"
+        assert request.partition_key == DAYS[-1]
         job = repository.get_job("daily")
         assert job.execute_in_process(instance=instance, partition_key=request.partition_key, tags=request.tags).success
         for key in (["lake", "messages"], ["lake", "detail_labels"], ["intermediate", "int_conversations"]):
-            assert instance.get_materialized_partitions(dg.AssetKey(key)) == {"2026-10-08"}
+            assert instance.get_materialized_partitions(dg.AssetKey(key)) == {DAYS[-1]}
     stale = done(confide(home, "status", "--json")).json["days"]["stale"]
     assert stale == DAYS[:-1]

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,17 @@ from dagster_project.release import release
 from dagster_project.storage.published import current
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import AT, WEEK, candidates, metadata, page
+from tests.support.remembered import remembered_suppression
 
 POLICY = Policy.resolve()
 LATER = parse_period("2026-W42")
 THIRD = parse_period("2026-W43")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _remembered() -> Iterator[None]:
+    with remembered_suppression():
+        yield
 
 
 @pytest.fixture

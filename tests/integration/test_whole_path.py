@@ -133,6 +133,7 @@ def test_days_are_of_utc_wherever_the_host_is(nobodys: Path) -> None:
     assert (len(counted), days) == (len(NOBODYS), {date.fromisoformat(DAYS[0])})
 
 
+@pytest.mark.audit
 def test_the_hosts_time_zone_changes_nothing(home: Path, tmp_path: Path, logs: Path) -> None:
     elsewhere = tmp_path / "home"
     done(confide(elsewhere, "init"))

@@ -32,7 +32,7 @@ from tests.support.populations import THIRDS, Habits, Talk, candidate_rows, rand
 from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
-TABLES_OF_SCREENING = 100 if LONG else 25
+TABLES_OF_SCREENING = 100 if LONG else 12
 HUNDREDS = range(100 if LONG else 1)
 """10,000 tables in a hundred tests, so that a run of hours shows how far it is and loses little when it is stopped."""
 TABLES_OF_PUSHBACK = 500 if LONG else 1
@@ -297,6 +297,7 @@ def test_rows_that_contradict_one_another_are_refused() -> None:
         suppress(exact, RULES)
 
 
+@pytest.mark.audit
 def test_days_weeks_and_a_window_together() -> None:
     """Prevents days, their week and a window over it from telling together what none tells alone."""
     talks = world(500, seed=3, days=7, talks_per_user=4.0, types=(0.2, 0.15, 0.1, 0.1, 0.03, 0.02))

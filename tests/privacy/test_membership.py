@@ -15,14 +15,14 @@ from tests.support.populations import Habits
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
 POLICY = Policy.resolve()
-MEDIUM = World(Habits(1500), WEEK, POLICY.rules, POLICY.max_conversations_per_user)
+MEDIUM = World(Habits(1500 if LONG else 600), WEEK, POLICY.rules, POLICY.max_conversations_per_user)
 LIMITS = {1: (0.55, 0.57), 5: (0.57, 0.60), 50: (0.57, 0.60)}
 """Conversations of the target: the largest area under the curve, and the largest upper end of its interval."""
 
 
 def test_a_person_is_not_recognised_in_a_release(capsys: pytest.CaptureFixture[str]) -> None:
     """Prevents someone's having confided in the assistant from being read off the counts."""
-    found = attack(MEDIUM, list(LIMITS), pairs=1500 if LONG else 30, learnt_from=600 if LONG else 40, seed=3)
+    found = attack(MEDIUM, list(LIMITS), pairs=1500 if LONG else 20, learnt_from=600 if LONG else 25, seed=3)
     with capsys.disabled():
         if LONG:
             for n, one in found.items():

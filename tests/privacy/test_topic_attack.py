@@ -19,7 +19,7 @@ from tests.support.topic_lake import FILLER, KEY, PERIOD, THEMES, Said, crowd, w
 
 K = 25
 N_POISONED = 50
-TARGETS = range(100 if os.environ.get("CONFIDE_AUDIT") == "long" else 4)
+TARGETS = range(100 if os.environ.get("CONFIDE_AUDIT") == "long" else 3)
 DISEASES = ("diabetes", "epilepsy", "asthma", "leukemia", "psoriasis", "arthritis", "hepatitis", "migraine")
 CANARY = "zyzzyva"
 
@@ -79,7 +79,7 @@ def names_under_attack(
 
 
 @pytest.mark.parametrize("namer", [obedient, leaky])
-@pytest.mark.parametrize("n_accounts", [1, K - 1])
+@pytest.mark.parametrize("n_accounts", [pytest.param(1, marks=pytest.mark.audit), K - 1])
 def test_poison_of_fewer_than_k_accounts_never_reaches_a_name(tmp_path: Path, n_accounts: int, namer: Callable) -> None:
     """Prevents what happened to summarisers: fifty chats made them tell a target's disease in 39 of 100 attacks."""
     for target in TARGETS:
@@ -87,7 +87,7 @@ def test_poison_of_fewer_than_k_accounts_never_reaches_a_name(tmp_path: Path, n_
         assert not [word for word in (*DISEASES, CANARY, "patient", "ignore") if word in named]
 
 
-@pytest.mark.parametrize("n_accounts", [1, K - 1])
+@pytest.mark.parametrize("n_accounts", [pytest.param(1, marks=pytest.mark.audit), K - 1])
 def test_a_name_is_the_same_whether_the_target_said_it_or_not(tmp_path: Path, n_accounts: int) -> None:
     """A name that changed with the target's word would be an answer to the attacker's question: no better than a coin."""
     for target in TARGETS[:2]:

@@ -32,7 +32,7 @@ SICKNESS = "insulin diabetes"
 PLAIN = "copper kettle"
 
 
-@pytest.mark.parametrize("n_users", [1, K - 1, K])
+@pytest.mark.parametrize("n_users", [pytest.param(1, marks=pytest.mark.audit), K - 1, K])
 def test_what_fewer_than_the_jittered_minimum_said_never_appears(tmp_path: Path, n_users: int) -> None:
     """K − 1 accounts and one target make K: still not enough, so a term's appearing cannot give the target away."""
     for n, key in enumerate((bytes(range(32)), bytes(range(1, 33)), bytes(range(2, 34)))):

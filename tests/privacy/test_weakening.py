@@ -18,7 +18,9 @@ import yaml
 from dagster_project.home import Home
 from dagster_project.storage.landing import Landing
 from tests.support.homes import confide
-from tests.support.weakening import READY, careless_home, cause_of, copy_of, refusal, said_with, shown
+from tests.support import weakening
+from tests.support.ready_home import COUNTED, ready_home
+from tests.support.weakening import cause_of, copy_of, said_with, shown
 
 ROOT = Path(__file__).parents[2]
 Way = TypeVar("Way")
@@ -29,9 +31,19 @@ def some(ways: Sequence[Way]) -> Sequence[Way]:
     return ways if os.environ.get("CONFIDE_AUDIT") else ways[::3]
 
 
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(ready_home(tmp_path_factory).home)
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return copy_of(careless_home(), tmp_path / "home")
+def home(sound: Home, tmp_path: Path) -> Home:
+    return copy_of(sound, tmp_path / "home")
+
+
+def refusal(home: Home, env: dict[str, str] | None = None) -> str:
+    """The line with which the week that is counted is refused; nothing is published."""
+    return weakening.refusal(home, "release", COUNTED, env=env)
 
 
 IN_THE_FILE = [
@@ -236,7 +248,7 @@ def test_protections_hold_when_assertions_are_stripped(home: Home, what: str) ->
 def test_the_home_that_all_these_weaken_releases_when_nothing_is_weakened(home: Home) -> None:
     """A home that refused everything would pass every test above."""
     before = shown(home)
-    said = confide(home.root, "release", READY)
+    said = confide(home.root, "release", COUNTED)
     assert said.code == 0, said.err
     assert len(shown(home)) > len(before)
     assert str((home.publications / "current").readlink()) != before["current"]

@@ -30,7 +30,7 @@ from tests.support.candidates import AT, candidates, metadata, page
 from tests.support.scan import found
 from tests.support.weakening import PUBLISHED, READY, careless_home, copy_of, refusal, release_here, shown
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.audit]
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from tests.support.homes import confide, warehouse_rows
 from tests.support.scan import found, outside_private
 from tests.support.weakening import CANARY, IN_CI, READY, careless_home, copy_of
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.audit]
 ROOT = Path(__file__).parents[2]
 
 
