@@ -109,7 +109,8 @@ class Runner:
         config: of the run's ops, by their names.
         """
         outcome = Outcome()
-        keys = [p.key for p in sorted(periods)]
+        # Those of a kind side by side, so that they are one range later, too.
+        keys = [p.key for p in sorted(periods, key=lambda p: (p.kind, p))]
         if not keys:
             return outcome
         with instance_of(self.workspace.home) as instance:
@@ -175,11 +176,16 @@ def stale_days(workspace: Workspace, first: date | None, last: date | None) -> l
 
 
 def run_days_and_marts(
-    workspace: Workspace, progress: Progress, first: date | None = None, last: date | None = None
+    workspace: Workspace,
+    progress: Progress,
+    first: date | None = None,
+    last: date | None = None,
+    also: Sequence[Period] = (),
 ) -> dict[str, Any]:
     """What `confide run` does: bring days up to date, then count the periods that they touch. Raises RunFailed.
 
-    Without first and last: every landed day that is not up to date; with them, every landed day between.
+    Without first and last: every landed day that is not up to date; with them, every landed day between. also: periods
+    to count in the same build.
     """
     began = time.monotonic()
     if first is None and last is None:
@@ -188,7 +194,7 @@ def run_days_and_marts(
         days = [d for d in workspace.landing.days() if (first is None or d >= first) and (last is None or d <= last)]
     runner = Runner(workspace, progress)
     done = runner.run_days(days)
-    runner.run_periods("marts", periods_covering(days, workspace.settings.release.kind))
+    runner.run_periods("marts", [*periods_covering(days, workspace.settings.release.kind), *also])
     return {
         "days": [d.isoformat() for d in days],
         "conversations": done.total("conversations", "conversations"),

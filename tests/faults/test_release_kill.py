@@ -26,8 +26,8 @@ from dagster_project.storage.contributions import Contributions
 from dagster_project.storage.published import current, verify
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import WEEK
-from tests.support.remembered import remembered_suppression
 from tests.support.killed_release import NEXT, SCENARIOS, THIRD, contributions_of, publish
+from tests.support.remembered import remembered_suppression
 
 STEPS = [f"wrote tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")]
 STEPS += [

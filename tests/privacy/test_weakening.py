@@ -17,8 +17,8 @@ import yaml
 
 from dagster_project.home import Home
 from dagster_project.storage.landing import Landing
-from tests.support.homes import confide
 from tests.support import weakening
+from tests.support.homes import confide
 from tests.support.ready_home import COUNTED, ready_home
 from tests.support.weakening import cause_of, copy_of, said_with, shown
 

@@ -84,7 +84,14 @@ SHAPES = (
     Shape("one user", 95, 800, heavy=0.3),
     Shape("poisoned", 85, 800, poisoned=0.1),
 )
-SHORT = Shape("short", 120, 700, 4, released_days=2, groups=(*TRAP, Group(0, "content_creation", 10, 15), Group(0, "unknown", 9, 15)))
+SHORT = Shape(
+    "short",
+    120,
+    700,
+    4,
+    released_days=2,
+    groups=(*TRAP, Group(0, "content_creation", 10, 15), Group(0, "unknown", 9, 15)),
+)
 """The world of every day's tests."""
 
 
