@@ -1,8 +1,8 @@
 """Dagster's history of a home as the commands write it: Dagster's own files, in less time.
 
 Lives here: one engine and one open connection a file. Dagster makes an engine, compiles every statement and opens the
-file anew for each of the five hundred events of a run. Not here: what is written, and where: the UI reads the same files
-with Dagster's own class.
+file anew for each of the five hundred events of a run. Not here: what is written, and where: the UI reads the same
+files with Dagster's own class.
 """
 
 from collections.abc import Iterator
