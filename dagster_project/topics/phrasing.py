@@ -15,7 +15,7 @@ from dagster_project.classifiers.interface import Dated
 from dagster_project.codebook.loader import read_facet
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
-from dagster_project.domain.topics.naming import Namer, local_namer
+from dagster_project.domain.topics.naming import Namer
 from dagster_project.errors import ConfideError
 from dagster_project.labelling import KeyedConversation
 from dagster_project.workspace import Workspace
@@ -32,14 +32,14 @@ class Asked(Protocol):
     ) -> Iterator[Mapping[str, Dated]]: ...
 
 
-def namer_of(workspace: Workspace) -> Namer:
-    """Claude's phrases where the home asks Claude and wants them, else the plain list. Sends nothing yet.
+def namer_of(workspace: Workspace) -> Namer | None:
+    """Claude's phrases where the home asks Claude and wants them, else None, for the plain list. Sends nothing yet.
 
     Live, whatever the transport of labelling: a release does not wait a day for a batch of a few dozen lines.
     """
     settings = workspace.settings
     if not (workspace.asks_claude and settings.topics.phrases):
-        return local_namer
+        return None
     from dagster_project.classifiers.claude.answers import claude_answers
 
     live = settings.claude.model_copy(update={"transport": "live", "max_invalid_share": 1.0})
@@ -54,9 +54,8 @@ def phrases_of(answers: Asked) -> Namer:
 
     def phrase(terms: Sequence[str]) -> str:
         nonlocal failed
-        plain = local_namer(terms)
-        if failed or len(terms) < 2:
-            return plain
+        if failed:
+            return ""
         said = Message(Role.USER, "\n".join(terms), None)
         item = KeyedConversation(Conversation("terms", None, datetime.now(UTC), (said,), None), "")
         try:
@@ -64,7 +63,7 @@ def phrases_of(answers: Asked) -> Namer:
         except ConfideError as error:
             failed = True
             LOG.warning("no phrases for topics, their terms are listed instead: %s", error)
-            return plain
-        return found[facet.id][0].text or plain
+            return ""
+        return found[facet.id][0].text or ""
 
     return phrase
