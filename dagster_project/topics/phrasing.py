@@ -18,6 +18,7 @@ from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.topics.naming import Namer
 from dagster_project.errors import ConfideError
 from dagster_project.labelling import KeyedConversation
+from dagster_project.settings import Settings
 from dagster_project.workspace import Workspace
 
 FACET_FILE = Path(__file__).with_name("phrase.yaml")
@@ -42,9 +43,13 @@ def namer_of(workspace: Workspace) -> Namer | None:
         return None
     from dagster_project.classifiers.claude.answers import claude_answers
 
-    live = settings.claude.model_copy(update={"transport": "live", "max_invalid_share": 1.0})
-    chosen = settings.model_copy(update={"claude": live})
-    return phrases_of(claude_answers(chosen, lambda: workspace.ledger, workspace.home.tmp)["detail"])
+    return phrases_of(claude_answers(live(settings), lambda: workspace.ledger, workspace.home.tmp)["detail"])
+
+
+def live(settings: Settings) -> Settings:
+    """The settings that phrases are asked with."""
+    claude = settings.claude.model_copy(update={"transport": "live", "max_invalid_share": 1.0})
+    return settings.model_copy(update={"claude": claude})
 
 
 def phrases_of(answers: Asked) -> Namer:
