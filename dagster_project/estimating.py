@@ -6,7 +6,7 @@ stand in for them, and the result says so. Not here: tokens and prices (`classif
 costs in width (`domain/estimation/two_phase.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,8 +14,15 @@ from typing import Any
 from dagster_project.classifiers.interface import Progress
 from dagster_project.days import day_states, instrument
 from dagster_project.domain.estimation.two_phase import relative_width
+from dagster_project.domain.periods import PeriodKind, periods_covering
 from dagster_project.domain.selection import control_sample, keyed_sample
-from dagster_project.labelling import KeyedConversation, asked_of_day, conversations_from, weights_of_day
+from dagster_project.labelling import (
+    KeyedConversation,
+    analysed_of_day,
+    asked_of_day,
+    conversations_from,
+    weights_of_day,
+)
 from dagster_project.workspace import Workspace
 
 ANALYSED_SHARE = 0.03
@@ -103,14 +110,17 @@ def estimate_run(
     """Requests, tokens and dollars of labelling the landed days in [first, last]; by default of those not up to date.
 
     `screening` sets a census and a sample in two phases side by side: requests, dollars, and how many times as wide the
-    interval of a share of 3 % would be. progress: told of days, once a stage and way of screening. Nothing is sent but
+    interval of a share of 3 % would be. `topic_phrases` and `topic_vectors` are what topics ask for when a period is
+    released, and in none of the sums. progress: told of days, once a stage and way of screening. Nothing is sent but
     a sample to be counted, where Claude is the labeller. Raises PriceError, LedgerError.
     """
-    states = [s for s in day_states(workspace) if (first is None or s.day >= first) and (last is None or s.day <= last)]
+    every = day_states(workspace)
+    states = [s for s in every if (first is None or s.day >= first) and (last is None or s.day <= last)]
     days = {s.day: s.labelled for s in states if first or last or not s.built}
+    of_topics = _of_topics(workspace, {s.day: s.labelled for s in every}, days)
     if not workspace.asks_claude:
         nothing = {"requests": 0, "input_tokens": 0, "output_tokens": 0, "usd": 0.0, "by_model": {}}
-        return {**nothing, "days": len(days), "labeller": workspace.answers("screen").labeller}
+        return {**nothing, "days": len(days), "labeller": workspace.answers("screen").labeller, **of_topics}
     chosen, above = workspace.settings.screening, share_above(workspace, days)
     part = 1.0 if above is None else above + (1 - above) * chosen.sample_rate
     ways = {
@@ -134,7 +144,42 @@ def estimate_run(
         "interval_width": None if width is None else round(width, 2),
         "design_effect": None if width is None else round(width**2, 2),
     }
-    return {**ways[chosen.mode], **about, "screening": {"chosen": chosen.mode, **sides}}
+    return {**ways[chosen.mode], **about, "screening": {"chosen": chosen.mode, **sides}, **of_topics}
+
+
+def _of_topics(workspace: Workspace, labelled: Mapping[date, bool], days: Collection[date]) -> dict[str, Any]:
+    """What topics will ask of others besides: `topic_phrases` of Claude, `topic_vectors` of a server, where they do.
+
+    labelled: whether each landed day is; phrases are of all days of the periods that the days touch, vectors of the
+    days themselves: what was embedded before is kept.
+    """
+    from dagster_project.topics.costs import Texts, human_texts, names_at_most, phrases
+    from dagster_project.topics.working import describes
+
+    settings, detail = workspace.settings, workspace.answers("detail")
+    asks, sends = workspace.asks_claude and settings.topics.phrases, settings.topics.embedder == "http"
+    if not asks and not sends:
+        return {}
+    kind = PeriodKind(settings.release.period)
+    touched = periods_covering(days, kind)
+    texts = Texts(describes(workspace.codebook, detail.measures))
+    found: dict[date, float] = {}
+    for day in labelled:
+        if not any(period.start <= day < period.end for period in touched):
+            continue
+        landed = (c.conversation for c in conversations_from(*workspace.landing.read_day(day)))
+        conversations = {conversation.conversation_id: conversation for conversation in landed}
+        types = analysed_of_day(workspace.lake, day) if labelled[day] else {}
+        found[day] = sum(map(len, types.values())) if labelled[day] else ANALYSED_SHARE * len(conversations)
+        wanted = types if labelled[day] else keyed_sample(list(conversations), ANALYSED_SHARE, "screening")
+        for key in wanted if sends and day in days else ():
+            if key in conversations:
+                texts.add(human_texts(conversations[key].messages))
+    told: dict[str, Any] = {}
+    if asks:
+        n = names_at_most(found, kind, workspace.policy.rules.min_topic_conversations)
+        told["topic_phrases"] = phrases(settings, detail.labeller, n)
+    return told | ({"topic_vectors": texts.told(settings)} if sends else {})
 
 
 def _priced(

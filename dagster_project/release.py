@@ -28,6 +28,7 @@ from dagster_project.methods import BUNDLE, bundle, definitions_of, digest_of
 from dagster_project.noisy_counts import Budget, noisy_users
 from dagster_project.policy.loader import Policy
 from dagster_project.report.datasheet import datasheet
+from dagster_project.report.tables_page import tables_page
 from dagster_project.storage.publication import Draft, Render, Step, count_cells, publish, recover, release_lock
 from dagster_project.storage.published import Snapshot, polars_schema
 from dagster_project.storage.release_ledger import Entry, Ledger, ReleaseRefused
@@ -180,7 +181,11 @@ def release(
             ],
             about={"code_version": __version__, "policy": policy.as_manifest()},
             report=render,
-            pages={"datasheet.md": datasheet, BUNDLE: bundle(known_definitions(newest, periods))},
+            pages={
+                "datasheet.md": datasheet,
+                BUNDLE: bundle(known_definitions(newest, periods)),
+                "tables.html": tables_page,
+            },
         )
         keep()
         snapshot = publish(home, ledger, newest, draft, at, step)

@@ -19,7 +19,7 @@ from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
 from dagster_project.domain.topics.name_filter import UNNAMED
-from dagster_project.domain.topics.naming import Namer, Needed, local_namer, names
+from dagster_project.domain.topics.naming import SAMPLES, Namer, Needed, Support, names
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
@@ -44,8 +44,9 @@ class PeriodTopics:
 
 @dataclass(frozen=True)
 class TopicWork:
-    """What the topics of any period are made with. namer: makes a name of shared terms, and is given nothing else.
+    """What the topics of any period are made with.
 
+    namer: makes a phrase of shared terms, and is given nothing else; None for the plain list of them.
     described: embeds the labeller's descriptions, where it writes some. embedded: what the vectors are of and by which
     embedder: a version sorts vectors of its own kind alone.
     """
@@ -56,7 +57,7 @@ class TopicWork:
     limits: TopicLimits
     key: bytes
     schedule: Schedule
-    namer: Namer = local_namer
+    namer: Namer | None = None
     described: DescribedAs | None = None
     embedded: str = ""
 
@@ -158,17 +159,19 @@ class _Work:
         fitted = fit(of, self.work.limits, about, old, wording, anew=renewed is not None)
         if fitted is None:
             return None
-        model = replace(fitted.model, names=self._names(fitted, wording, of.keyed))
+        model = replace(fitted.model, names=self._names(fitted, wording, of))
         if renewed is not None:
             model = replace(model, events=renewed.events)
         self.work.models.write(self.chain, affective_type, model)
         return model
 
-    def _names(self, fitted: Fitted, wording: Wording, keyed: Keyed) -> dict[str, str]:
+    def _names(self, fitted: Fitted, wording: Wording, of: TypeOfSpan) -> dict[str, str]:
         """A name by topic id, from what those who speak for each topic wrote; siblings are those of one level."""
         model, version = fitted.model, fitted.model.fit.end.isoformat()
-        needed = {t: self.work.limits.needed(keyed, t, version) for t in (*model.parent_ids, *model.topic_ids)}
+        needed = {t: self.work.limits.needed(of.keyed, t, version) for t in (*model.parent_ids, *model.topic_ids)}
         below = wording.support({t: fitted.speakers[t] for t in model.topic_ids})
+        namer = self.work.namer
+        samples = _samples(fitted, wording, of) if namer else []
         named = dict[str, str]()
         if model.parent_ids:
             children: dict[str, dict[str, Needed]] = {parent: {} for parent in model.parent_ids}
@@ -179,9 +182,9 @@ class _Work:
             level = (*model.parent_ids, *stand_alone)
             above = wording.support({t: fitted.speakers[t] for t in level})
             above.without_inherited(children, below)
-            named = names(above, {t: needed[t] for t in level}, self.work.namer)
+            named = names(above, {t: needed[t] for t in level}, namer, samples)
         # One that stands alone is named among all topics of its kind.
-        return named | names(below, {t: needed[t] for t in model.topic_ids}, self.work.namer)
+        return named | names(below, {t: needed[t] for t in model.topic_ids}, namer, samples)
 
     def _about(self, period: Period, start: date, end: date, n_days: int) -> Fit:
         return Fit(period.key, start, end, "", n_days, 0, 0, 0.0, 0.0, 0.0, self.work.embedded)
@@ -204,6 +207,16 @@ class _Work:
         work = self.work
         per_user = work.limits.max_conversations_per_user
         return read_analysed(work.lake, period, work.embed, per_user, days, work.described)
+
+
+def _samples(fitted: Fitted, wording: Wording, of: TypeOfSpan) -> list[Support]:
+    """Each topic's people in samples that share nobody: no phrase rests on what one of them lacks."""
+    keys, version = of.analysed.keys, fitted.model.fit.end.isoformat()
+    dealt = {t: of.keyed.samples([keys[i] for i in own], SAMPLES, version) for t, own in fitted.speakers.items()}
+    return [
+        wording.support({t: [fitted.speakers[t][i] for i in places[n]] for t, places in dealt.items()})
+        for n in range(SAMPLES)
+    ]
 
 
 def _frame(table: str, rows: list[Any]) -> pl.DataFrame:

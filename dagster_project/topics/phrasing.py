@@ -15,9 +15,10 @@ from dagster_project.classifiers.interface import Dated
 from dagster_project.codebook.loader import read_facet
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.conversations import Conversation, Message, Role
-from dagster_project.domain.topics.naming import Namer, local_namer
+from dagster_project.domain.topics.naming import Namer
 from dagster_project.errors import ConfideError
 from dagster_project.labelling import KeyedConversation
+from dagster_project.settings import Settings
 from dagster_project.workspace import Workspace
 
 FACET_FILE = Path(__file__).with_name("phrase.yaml")
@@ -32,19 +33,23 @@ class Asked(Protocol):
     ) -> Iterator[Mapping[str, Dated]]: ...
 
 
-def namer_of(workspace: Workspace) -> Namer:
-    """Claude's phrases where the home asks Claude and wants them, else the plain list. Sends nothing yet.
+def namer_of(workspace: Workspace) -> Namer | None:
+    """Claude's phrases where the home asks Claude and wants them, else None, for the plain list. Sends nothing yet.
 
     Live, whatever the transport of labelling: a release does not wait a day for a batch of a few dozen lines.
     """
     settings = workspace.settings
     if not (workspace.asks_claude and settings.topics.phrases):
-        return local_namer
+        return None
     from dagster_project.classifiers.claude.answers import claude_answers
 
-    live = settings.claude.model_copy(update={"transport": "live", "max_invalid_share": 1.0})
-    chosen = settings.model_copy(update={"claude": live})
-    return phrases_of(claude_answers(chosen, lambda: workspace.ledger, workspace.home.tmp)["detail"])
+    return phrases_of(claude_answers(live(settings), lambda: workspace.ledger, workspace.home.tmp)["detail"])
+
+
+def live(settings: Settings) -> Settings:
+    """The settings that phrases are asked with."""
+    claude = settings.claude.model_copy(update={"transport": "live", "max_invalid_share": 1.0})
+    return settings.model_copy(update={"claude": claude})
 
 
 def phrases_of(answers: Asked) -> Namer:
@@ -54,9 +59,8 @@ def phrases_of(answers: Asked) -> Namer:
 
     def phrase(terms: Sequence[str]) -> str:
         nonlocal failed
-        plain = local_namer(terms)
-        if failed or len(terms) < 2:
-            return plain
+        if failed:
+            return ""
         said = Message(Role.USER, "\n".join(terms), None)
         item = KeyedConversation(Conversation("terms", None, datetime.now(UTC), (said,), None), "")
         try:
@@ -64,7 +68,7 @@ def phrases_of(answers: Asked) -> Namer:
         except ConfideError as error:
             failed = True
             LOG.warning("no phrases for topics, their terms are listed instead: %s", error)
-            return plain
-        return found[facet.id][0].text or plain
+            return ""
+        return found[facet.id][0].text or ""
 
     return phrase

@@ -37,6 +37,7 @@ STEPS += [
     "wrote report.html",
     "wrote datasheet.md",
     "wrote methods.json",
+    "wrote tables.html",
     "wrote manifest.json",
 ]
 STEPS += ["entered", "renamed", "pointed", "confirmed"]

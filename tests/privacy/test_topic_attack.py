@@ -34,6 +34,11 @@ def leaky(terms: Sequence[str]) -> str:
     return f"{' and '.join(terms)} with {DISEASES[0]} {CANARY}"
 
 
+def faithful(terms: Sequence[str]) -> str:
+    """Makes a phrase of all that it is given, so that the filter lets everything through."""
+    return " and ".join(terms)
+
+
 def poisoned(target: int, n_accounts: int, disease: str, n_poisoned: int) -> list[Said]:
     """Conversations, fifty in the published attack, on the target's theme that carry the target's disease and an order, by so many accounts."""
     random = Random(f"poison{target}")
@@ -85,6 +90,16 @@ def test_poison_of_fewer_than_k_accounts_never_reaches_a_name(tmp_path: Path, n_
     for target in TARGETS:
         named = names_under_attack(tmp_path / str(target), target, n_accounts, namer)
         assert not [word for word in (*DISEASES, CANARY, "patient", "ignore") if word in named]
+
+
+def test_a_phrase_tells_no_more_of_the_target_than_the_plain_list(tmp_path: Path) -> None:
+    """A model that says all it is given is given no word that fewer than k said, with the target or without."""
+    for target in TARGETS[:2]:
+        with_it, without = (
+            names_under_attack(tmp_path / f"{target}{says}", target, K - 1, faithful, says=says)
+            for says in (True, False)
+        )
+        assert with_it == without and " and " in with_it and DISEASES[target] not in with_it
 
 
 @pytest.mark.parametrize("n_accounts", [pytest.param(1, marks=pytest.mark.audit), K - 1])

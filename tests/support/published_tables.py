@@ -198,9 +198,16 @@ def _drift(period: tuple[date, date, str], n: int, least: float) -> list[dict[st
     return rows
 
 
+REASONS = {
+    "harm_to_self": 0.22, "harm_to_others": 0.06, "illegal": 0.03, "sexual": 0.02, "medical_or_legal_limits": 0.31,
+    "privacy": 0.05, "facts": 0.12, "unhelpful_pattern": 0.34, "identity_of_assistant": 0.08, "capability": 0.02, "other": 0.04,
+}  # fmt: skip
+
+
 def _facets(period: tuple[date, date, str], n: int, least: float) -> list[dict[str, Any]]:
     rows = []
     for facet, base, told, parts in (
+        ("pushback_reason", "pushback", "one_or_more", REASONS),
         ("pushback_given_up", "pushback", "one_or_more", {"held": 0.61, "at_second_request": 0.12, "at_third_request": 0.27, "at_later_request": 0.01}),
         ("referral", None, "any_number", {"crisis_service": 0.012, "professional": 0.31, "people_close": 0.22}),
     ):  # fmt: skip
@@ -285,8 +292,8 @@ def manifest_of(tables: dict[str, pl.DataFrame], *, second_labeller_from: date |
     """A manifest for sample tables. second_labeller_from: periods from this day on have another labeller."""
     keys = tables["prevalence"].select("period_start", "period_end", "period_kind").unique().sort("period_start")
     facets = (
-        "content_creation", "affective_type", "pushback", "sentiment", "topic", "pushback_given_up", "referral",
-        "type_at_start", "type_at_end",
+        "content_creation", "affective_type", "pushback", "sentiment", "topic", "pushback_given_up", "pushback_reason",
+        "referral", "type_at_start", "type_at_end",
     )  # fmt: skip
     periods = []
     for start, end, kind in keys.iter_rows():

@@ -49,7 +49,7 @@ def test_a_release_has_every_file_of_the_contract(home: Home) -> None:
     there = {str(p.relative_to(result.path)) for p in result.path.rglob("*") if p.is_file()}
     tables = {f"tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")}
     figures = {"figures/funnel.csv", "figures/funnel.png"}
-    pages = {"report.html", "datasheet.md", "methods.json", "manifest.json"}
+    pages = {"report.html", "datasheet.md", "methods.json", "tables.html", "manifest.json"}
     assert there == {*tables, *figures, *pages, "confide.duckdb"}
     assert set(manifest["files"]) == there - {"manifest.json"}
     for name, about in manifest["files"].items():

@@ -368,6 +368,27 @@ def test_beside_each_figure_stands_how_it_was_measured(page: str, tables: dict[s
     assert f"{withheld} of {tables['pushback'].height} cells" in said["pushback"]
 
 
+def test_reasons_for_pushback_stand_by_type_with_what_they_are_shares_of(
+    page: str, tables: dict[str, pl.DataFrame]
+) -> None:
+    """A grid of shares that leaves out of how many it speaks is read as shares of all conversations."""
+    said = " ".join(Parsed(page).section_text["facets"].split())
+    assert "Reason for pushback: by type" in said and "Figure 7" in Parsed(page).section_text["pushback"]
+    own = tables["facets"].filter(pl.col("facet") == "pushback_reason")
+    for kind, name in (("any", "all types"), ("coaching", "coaching")):
+        shown = own.filter((pl.col("affective_type") == kind) & ~pl.col("suppressed"))
+        assert f"{name} about {shown['of_conversations'][0]:,} of about {shown['of_users'][0]:,} users" in said
+    withheld = changed(tables, "facets", suppressed=pl.lit(True), share=pl.lit(None, pl.Float64))
+    assert "pushback: by type" not in Parsed(render(withheld, manifest_of(withheld))).section_text["facets"]
+
+
+def test_without_reasons_nothing_points_at_them(tables: dict[str, pl.DataFrame]) -> None:
+    """The embedded labeller measures none: a reader would look for a chart that is not there."""
+    without = {**tables, "facets": tables["facets"].filter(pl.col("facet") != "pushback_reason")}
+    said = Parsed(render(without, manifest_of(without))).section_text
+    assert "are in Figure 7" not in said["pushback"] and "Reason for pushback: by type" not in said["facets"]
+
+
 def test_a_break_says_what_is_other(weekly_page: str) -> None:
     """A dashed line alone leaves open whether the labeller, the question or the prompt changed."""
     said = " ".join(weekly_page.split())

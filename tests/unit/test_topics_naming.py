@@ -1,10 +1,22 @@
 """Names: shared terms alone, distinct among siblings, and a filter that has the last word."""
 
+from collections.abc import Sequence
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.name_filter import UNNAMED, filtered, is_allowed, plain_list
-from dagster_project.domain.topics.naming import Needed, Support, condition_minimum, distinct_terms, names, ranked
+from dagster_project.domain.topics.naming import (
+    Needed,
+    Support,
+    borne_out,
+    condition_minimum,
+    distinct_terms,
+    names,
+    ranked,
+)
 
 K = Needed(25, 50)
 KEYED = Keyed(bytes(range(32)), "2026-W41", "coaching")
@@ -91,8 +103,8 @@ def test_a_word_is_not_said_twice() -> None:
     ],
 )
 def test_the_filter_has_the_last_word(proposed: str) -> None:
-    assert filtered(proposed, ["divorce"]) == "Divorce"
-    assert filtered(proposed, []) == UNNAMED
+    assert filtered(proposed, ["divorce"], ["divorce"]) == "Divorce"
+    assert filtered(proposed, [], []) == UNNAMED
 
 
 def test_ten_words_and_three_digits_pass() -> None:
@@ -150,3 +162,43 @@ def test_a_model_may_order_and_join_the_terms_and_say_nothing_of_its_own(said: s
     assert names(made, {"a": K}, namer) == {"a": published}
     assert all(set(terms) <= {"job search", "salary"} for terms in asked)
     assert names(made, {"b": Needed(70, 140)}, namer) == {"b": UNNAMED}, "and without a shared term it is not asked"
+
+
+def in_samples(counts: dict[str, tuple[int, ...]]) -> list[Support]:
+    """Samples of thirty people of the topic `a`, by term how many of each share it."""
+    made = []
+    for n in range(3):
+        sample = Support()
+        for person in range(30):
+            sample.add("a", {term for term, of in counts.items() if person < of[n]})
+        made.append(sample)
+    return made
+
+
+def test_a_phrase_has_no_word_that_one_sample_of_people_lacks() -> None:
+    """Words of one corner of a topic, put into a phrase, say of everybody what some said."""
+    samples = in_samples(
+        {"salary": (20, 20, 20), "job search": (9, 9, 9), "kettle": (30, 30, 8), "diabetes": (17, 17, 16)}
+    )
+    for sample in samples:
+        sample.conditions = {"diabetes"}
+    assert borne_out("a", ["salary", "job search", "kettle", "diabetes"], samples, K) == ["salary", "job search"]
+    whole = support(a={"salary": 60, "kettle": 68, "job search": 27}, b={"sleep": 60})
+    asked: list[list[str]] = []
+
+    def leaky(terms: Sequence[str]) -> str:
+        asked.append(list(terms))
+        return "Salary and kettle"
+
+    assert names(whole, {"a": K}, leaky, samples) == {"a": "Kettle, salary, job search"}, "the plain list"
+    assert set(map(tuple, asked)) == {("salary", "job search")}, "the model is not even told of the other word"
+    assert names(whole, {"a": K}, lambda terms: "Job search with salary", samples) == {"a": "Job search with salary"}
+
+
+@given(st.lists(st.text("ab", min_size=1), unique=True, max_size=30), st.integers(2, 4))
+def test_samples_share_nobody_and_leave_nobody_out(keys: list[str], n: int) -> None:
+    """A person in two samples would bear out their own word twice."""
+    dealt = KEYED.samples(keys, n, "2026-10-12")
+    assert sorted(i for sample in dealt for i in sample) == list(range(len(keys)))
+    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+    assert dealt == KEYED.samples(keys, n, "2026-10-12")

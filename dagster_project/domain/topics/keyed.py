@@ -9,7 +9,7 @@ import base64
 import hashlib
 import hmac
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 ID_LENGTH = 12
 JITTER = 0.2
@@ -39,6 +39,13 @@ class Keyed:
     def order(self, conversation_key: str) -> bytes:
         """Sort key: a shuffle that depends on nothing but the home's key and the conversation."""
         return self._digest("order", [conversation_key])
+
+    def samples(self, conversation_keys: Sequence[str], n: int, version: str) -> list[list[int]]:
+        """Places of the conversations, dealt into n samples of nearly one size, anew for each version."""
+        order = sorted(
+            range(len(conversation_keys)), key=lambda i: self._digest("sample", [conversation_keys[i], version])
+        )
+        return [order[i::n] for i in range(n)]
 
     def seed(self, purpose: str) -> int:
         """A seed in [0, 2^31)."""

@@ -47,6 +47,6 @@ def plain_list(terms: Sequence[str]) -> str:
     return name if terms and is_allowed(name) else UNNAMED
 
 
-def filtered(proposed: str, terms: Sequence[str]) -> str:
-    """The proposed name if it is allowed and made of the terms alone, else the plain list of its terms."""
-    return proposed if is_allowed(proposed) and is_made_of(proposed, terms) else plain_list(terms)
+def filtered(proposed: str, of: Sequence[str], terms: Sequence[str]) -> str:
+    """The proposed name if it is allowed and made of the terms `of` alone, else the plain list of all terms."""
+    return proposed if is_allowed(proposed) and is_made_of(proposed, of) else plain_list(terms)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dagster_project.domain.topics.name_filter import UNNAMED, filtered, plain_list
+from dagster_project.domain.topics.name_filter import filtered, plain_list
 
 TERMS_IN_NAME = 3
 MOST_TERMS_IN_NAME = 5
@@ -21,19 +21,16 @@ PAIR_BONUS = 1.5
 
 
 Namer = Callable[[Sequence[str]], str]
-"""Makes a phrase of shared terms, most telling first. It is given nothing else, and what it returns is filtered."""
-
-
-def local_namer(terms: Sequence[str]) -> str:
-    """The plain list of the terms."""
-    return plain_list(terms)
-
+"""Makes a phrase of shared terms, most telling first. It is given nothing else, and what it returns is filtered; empty
+for no phrase."""
+SAMPLES = 3
+"""Samples of a topic's people: a phrase is made of terms that each of them bears out."""
 
 RARE = 0.01
 """Shares below this are alike: that a term is ten times rarer elsewhere than one in a hundred says nothing more."""
 
 
-RULES = 2
+RULES = 3
 """Which rules names were made by: another number where they change, and nothing named by earlier ones is published."""
 CONDITION_FACTOR = 2
 """A word of disease, medication or method needs more than so many times the smallest topic's users, and a jitter of its
@@ -130,19 +127,46 @@ def distinct_terms(candidates: Sequence[str]) -> list[str]:
     return chosen[:MOST_TERMS_IN_NAME]
 
 
-def names(support: Support, thresholds: Mapping[str, Needed], namer: Namer = local_namer) -> dict[str, str]:
+def borne_out(topic_id: str, terms: Sequence[str], samples: Sequence[Support], needed: Needed) -> list[str]:
+    """The terms that each sample of a topic's people shares by itself, with its part of the people that are needed.
+
+    samples: no person in two of them. So a word that is only just shared, or by people of one corner of the topic, is
+    on the plain list and in no phrase.
+    """
+    return [
+        term
+        for term in terms
+        if all(
+            sample.terms.get(topic_id, Counter())[term] * len(samples) >= sample.needed(term, needed)
+            for sample in samples
+        )
+    ]
+
+
+def names(
+    support: Support,
+    thresholds: Mapping[str, Needed],
+    namer: Namer | None = None,
+    samples: Sequence[Support] = (),
+) -> dict[str, str]:
     """A name for each topic of `thresholds` (topic id -> people that must share a term).
 
-    Siblings of the same name are told apart by further terms while there are any. Without a shared term a topic gets
-    a neutral name, and the namer is not asked.
+    namer: asked where two terms or more are borne out by each of the samples; else, and without one, the name is the
+    plain list of the shared terms. Siblings of the same name are told apart by further terms while there are any.
+    Without a shared term a topic gets a neutral name.
     """
+
+    def name(topic_id: str, terms: list[str]) -> str:
+        of = borne_out(topic_id, terms, samples, thresholds[topic_id]) if namer else []
+        return filtered(namer(of), of, terms) if namer and len(of) > 1 else plain_list(terms)
+
     available = {t: distinct_terms(ranked(t, support, thresholds[t])) for t in sorted(thresholds)}
     length = dict.fromkeys(available, TERMS_IN_NAME)
     named: dict[str, str] = {}
     for _ in range(MOST_TERMS_IN_NAME - TERMS_IN_NAME + 1):
         for topic_id, terms in available.items():
             chosen = terms[: length[topic_id]]
-            named[topic_id] = filtered(namer(chosen), chosen) if chosen else UNNAMED
+            named[topic_id] = name(topic_id, chosen)
         shared = Counter(named.values())
         for topic_id in available:
             if shared[named[topic_id]] > 1:

@@ -1,13 +1,18 @@
 """Figure 7: facets without a figure of their own: what pushback is like, referral, and what a home asks besides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate
 from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.parts import WILSON, Basis, Cells, Chart, Figure, counts, table
 from dagster_project.report.selection import Row
 
+BY_TYPE = ("pushback_reason",)
+"""Facets that a second chart sets beside one another by type: the reasons stand for the kinds of Figure 3, which has
+them by type too."""
 ADD_UP = {"one": "each conversation has one value", "one_or_more": "a conversation may have several values"}
 
 
@@ -16,7 +21,10 @@ def facets(ctx: Context) -> Figure | None:
     if not rows:
         return None
     names = list(dict.fromkeys(row["facet"] for row in rows))
-    drawn = [chart for name in names if (chart := _chart(ctx, name, [r for r in rows if r["facet"] == name]))]
+    drawn: list[Chart] = []
+    for name in names:
+        own = [row for row in rows if row["facet"] == name]
+        drawn += [chart for chart in (_chart(ctx, name, own), _by_type(ctx, name, own)) if chart]
     return Figure(
         number=7,
         slug="facets",
@@ -54,6 +62,35 @@ def _chart(ctx: Context, facet: str, rows: Sequence[Row]) -> Chart | None:
     told = ADD_UP.get(known[0]["values_told"], "any number of values may hold")
     heading = f"{ctx.facet(facet)}: {of}; {told}"
     return ctx.chart(f"facet-{facet}", heading, charts.shares, estimates, Cells("facets", own))
+
+
+def _by_type(ctx: Context, facet: str, rows: Sequence[Row]) -> Chart | None:
+    """A grid of values by type; None where only all types together are told, or the facet has no such chart."""
+    by = {(row["value"], row["affective_type"]): row for row in rows}
+    types = [t for t in ("any", *TALK_TYPES) if any(not by[k]["suppressed"] for k in by if k[1] == t)]
+    if facet not in BY_TYPE or len(types) < 2:
+        return None
+    values = list(dict.fromkeys(value for value, _ in by))
+    grid = [(ctx.value(by[v, "any"]), [_share(by, v, t) for t in types]) for v in values if (v, "any") in by]
+    chart = ctx.grid(
+        f"facet-{facet}-by-type",
+        f"{ctx.facet(facet)}: by type",
+        ["All types" if t == "any" else ctx.short(t) for t in types],
+        grid,
+        Cells("facets", [by[v, t] for v in values for t in types if (v, t) in by]),
+    )
+    of = {t: next(r for (_, kind), r in by.items() if kind == t and not r["suppressed"]) for t in types}
+    told = [
+        f"{ctx.type(t).lower()} {words.about(row['of_conversations'])} of {words.about(row['of_users'])} users"
+        for t, row in of.items()
+    ]
+    note = f"Of the conversations that the question applies to: {words.listed(told)}."
+    return replace(chart, note=note)
+
+
+def _share(by: Mapping[tuple[str, str], Row], value: str, affective_type: str) -> float | None:
+    share: float | None = by.get((value, affective_type), {}).get("share")
+    return share
 
 
 def _type(ctx: Context, row: Row) -> str:

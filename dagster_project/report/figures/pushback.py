@@ -22,6 +22,8 @@ def pushback(ctx: Context) -> Figure | None:
     rates = [ctx.share(by[t, "any", "any"], "rate", label=ctx.type(t), strong=t == "any") for t in types]
     kinds = [(ctx.type(t), [_rate(by, t, kind, "any") for kind in KINDS]) for t in types]
     thirds = [(ctx.type(t), [_rate(by, t, "any", third) for third in THIRDS]) for t in types]
+    told_why = any(row["facet"] == "pushback_reason" for row in ctx.rows("facets"))
+    reasons = ["Its reasons, by type, are in Figure 7."] if told_why else []
     title = "How often the assistant pushes back"
     if whole.get("rate") is not None:
         rate, _ = words.share_of(whole, "rate", "rate_low", "rate_high")
@@ -74,6 +76,7 @@ def pushback(ctx: Context) -> Figure | None:
             f"Dot: rate. Line: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
             "the assistant’s turns.",
             ctx.agreement("pushback"),
+            *reasons,
         ),
         tables=(
             table("Pushback by type and kind", keys[:2], measures, _pushback_rows(ctx, main, 2)),
