@@ -27,7 +27,7 @@ from dagster_project.storage.published import current, verify
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import WEEK
 from tests.support.killed_release import NEXT, SCENARIOS, THIRD, contributions_of, publish
-from tests.support.remembered import remembered_suppression
+from tests.support.remembered import writing_alone
 
 STEPS = [f"wrote tables/{name}.{ending}" for name in TABLES for ending in ("parquet", "csv")]
 STEPS += [
@@ -54,10 +54,8 @@ Tables = dict[str, pl.DataFrame]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick_gate() -> Iterator[None]:
-    """The gate has tests of its own; these are about the writing, and run the release many times."""
-    with pytest.MonkeyPatch.context() as patch, remembered_suppression():
-        patch.setattr("dagster_project.release.gate", lambda frames, policy: None)
+def _writing_alone() -> Iterator[None]:
+    with writing_alone():
         yield
 
 
@@ -72,7 +70,7 @@ class Unfaulted:
 
 
 @pytest.fixture(scope="module")
-def unfaulted(tmp_path_factory: pytest.TempPathFactory, _quick_gate: None) -> dict[str, Unfaulted]:
+def unfaulted(tmp_path_factory: pytest.TempPathFactory, _writing_alone: None) -> dict[str, Unfaulted]:
     made = {}
     for scenario, (period, revision) in SCENARIOS.items():
         before = Home(tmp_path_factory.mktemp(scenario) / "before")

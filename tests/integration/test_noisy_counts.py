@@ -19,7 +19,7 @@ from dagster_project.release import release
 from dagster_project.storage.published import current
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import AT, WEEK, candidates, metadata, page
-from tests.support.remembered import remembered_suppression
+from tests.support.remembered import writing_alone
 
 POLICY = Policy.resolve()
 LATER = parse_period("2026-W42")
@@ -27,8 +27,8 @@ THIRD = parse_period("2026-W43")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _remembered() -> Iterator[None]:
-    with remembered_suppression():
+def _writing_alone() -> Iterator[None]:
+    with writing_alone():
         yield
 
 

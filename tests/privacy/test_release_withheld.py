@@ -5,7 +5,7 @@ columns must reach none of them. Not here: what can be computed from several rel
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +17,17 @@ from dagster_project.policy.loader import Policy
 from dagster_project.release import ReleaseResult, release
 from dagster_project.storage.release_ledger import ReleaseRefused
 from tests.support.candidates import AT, WEEK, Cell, candidate_rows, counts, frames, metadata, page, rated, spread
+from tests.support.remembered import writing_alone
 
 CANARIES = [b"jane.doe@example.org", b"CANARY-7f3a", b"+49 170 1234567", b"s3cr3t-user-key"]
+
+
+@pytest.fixture
+def _writing_alone() -> Iterator[None]:
+    with writing_alone():
+        yield
+
+
 LONG = bool(os.environ.get("CONFIDE_AUDIT"))
 Rows = dict[str, list[Cell]]
 
@@ -43,6 +52,7 @@ def late_safety(rows: Rows) -> Cell:
     return next(r for r in rows["pushback"] if tuple(r[k] for k in PUSHBACK.keys) == keys)
 
 
+@pytest.mark.usefixtures("_writing_alone")
 def test_withheld_cells_give_the_same_bytes_whatever_is_in_them(tmp_path: Path) -> None:
     """Prevents nobody, k - 1 people, one heavy user and all but a few from being told apart."""
     causes: dict[str, Cell] = {
@@ -60,6 +70,7 @@ def test_withheld_cells_give_the_same_bytes_whatever_is_in_them(tmp_path: Path) 
     assert all(other == seen[0] for other in seen[1:])
 
 
+@pytest.mark.usefixtures("_writing_alone")
 def test_topics_below_the_threshold_leave_no_trace(tmp_path: Path) -> None:
     """Prevents a rare topic from showing as a row, a number withheld, a gap or a parent."""
     plain = candidate_rows(WEEK)
@@ -77,6 +88,7 @@ def test_topics_below_the_threshold_leave_no_trace(tmp_path: Path) -> None:
     assert not any(b"rare" in d.lower() for d in databases)
 
 
+@pytest.mark.usefixtures("_writing_alone")
 def test_groups_of_exactly_k_are_published_and_of_one_less_are_not(tmp_path: Path) -> None:
     """Prevents over-suppression as well as under-suppression at the threshold itself."""
     for users, suppressed in ((9, True), (10, False), (11, False))[: 3 if LONG else 2]:
@@ -100,6 +112,7 @@ def test_groups_of_exactly_k_are_published_and_of_one_less_are_not(tmp_path: Pat
         assert (rows["topics"][0]["topic_id"] in ids) is shown
 
 
+@pytest.mark.usefixtures("_writing_alone")
 def test_counts_within_one_rounding_step_are_published_alike(tmp_path: Path) -> None:
     """Prevents one person's coming or going from showing in counts, shares or the grid."""
     seen = set()
@@ -122,6 +135,7 @@ def planted(rows: Rows) -> Rows:
     return rows
 
 
+@pytest.mark.usefixtures("_writing_alone")
 def test_undeclared_columns_reach_no_file(tmp_path: Path) -> None:
     """Prevents a column that the warehouse gains from being published with the table."""
     published(tmp_path, "home", planted(candidate_rows(WEEK)))
@@ -187,6 +201,7 @@ MADE_FROM_THE_CODEBOOK_OR_TOPICS = {
 """Columns of text whose values no table declares: suites hold them against the codebook, names against their filter."""
 
 
+@pytest.mark.usefixtures("_writing_alone")
 def test_every_published_text_is_a_declared_value_or_a_topic(tmp_path: Path) -> None:
     """Prevents any other text from having a way out."""
     result = published(tmp_path, "home", candidate_rows(WEEK))

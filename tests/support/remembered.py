@@ -33,6 +33,14 @@ def remembered_suppression() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def writing_alone() -> Iterator[None]:
+    """That, and an open gate: for tests of how a release is written. The gate has tests of its own, and takes seconds."""
+    with pytest.MonkeyPatch.context() as patch, remembered_suppression():
+        patch.setattr(release_module, "gate", lambda frames, policy: None)
+        yield
+
+
 def _remembered(where: Path, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
     key = hashlib.sha256(pickle.dumps((given, sorted(named.items())))).hexdigest()
     file = where / f"suppressed-{key}"

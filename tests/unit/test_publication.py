@@ -18,7 +18,7 @@ from dagster_project.release import ReleaseResult, release
 from dagster_project.storage.published import SnapshotDamaged, current, file_sha256, verify
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import AT, candidates, metadata, page
-from tests.support.remembered import remembered_suppression
+from tests.support.remembered import writing_alone
 
 WEEKS = [parse_period(f"2026-W{n}") for n in (41, 42, 43)]
 
@@ -31,10 +31,8 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture(autouse=True)
-def _open_gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The gate takes seconds to import and has tests of its own (integration), as has what is withheld."""
-    monkeypatch.setattr("dagster_project.release.gate", lambda frames, policy: None)
-    with remembered_suppression():
+def _writing_alone() -> Iterator[None]:
+    with writing_alone():
         yield
 
 
