@@ -142,6 +142,7 @@ judged as (
 ),
 
 -- What people said counts by itself: a few changed answers move what is corrected by them, though nobody came or went.
+-- Under as many labelled conversations of a type as a correction needs, none is told, and there is nothing to compare.
 answers as (
     select
         period_key,
@@ -167,7 +168,8 @@ answers_pushback as (
             ' ', any_value(coded_weight), string_agg(kind, ' ' order by kind) filter (where is_true)
         ) as answered
     from coded_pushback
-    group by all
+    group by period_key, user_key, conversation_key, affective_type
+    qualify count(*) over (partition by period_key, affective_type) >= {{ var("min_coded") }}
 ),
 
 answers_sentiment as (
@@ -179,6 +181,7 @@ answers_sentiment as (
         affective_type as cell,
         concat_ws(' ', coded_weight, true_start, true_end) as answered
     from coded_sentiment
+    qualify count(*) over (partition by period_key, affective_type) >= {{ var("min_coded") }}
 ),
 
 long_conversations as (
