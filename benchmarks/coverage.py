@@ -1,6 +1,6 @@
 """How often intervals hold the truth, raw and corrected by human labels; and the study's shares, found again.
 
-Run: python benchmarks/coverage.py [--worlds 2000] [--users 6000] [--labels 1000] [--replications 100]
+Run: python benchmarks/coverage.py [--worlds 2000] [--users 6000] [--labels 1000] [--replications 100] [--only-detail]
 
 The worlds. Users have 1 to 5 conversations and rates of their own (beta, intra-user correlation 0.25). The classifier
 errs by user too (beta, correlation 0.1), at the same rate on those that are and those that are not of the category.
@@ -105,6 +105,62 @@ def _labelled(true: np.ndarray, false: np.ndarray) -> Estimate:
         # Nobody labelled any: nothing is known of them. Few settings have such worlds, and their interval is all.
         return Estimate(0.5, 0.0, 1.0)
     return share_of_true(true[own], n[own], int(n.sum()))
+
+
+# Rates of pushback and means of tone ----------------------------------------------------------------------------------
+
+LABELS_OF_DETAIL = (100, 200, 400, 1000)
+
+
+class ToneCoverage(NamedTuple):
+    """Over all worlds: the labeller's mean change and the corrected one, how often its interval holds, mean width."""
+
+    raw: float
+    corrected: float
+    holds: float
+    width: float
+
+
+def coverage_of_tone(n_users: int, n_labels: int, worlds: int, random: np.random.Generator) -> ToneCoverage:
+    """A mean change of tone of CHANGE, heard 0.05 too bright and a third too weak; labels of unequal probability.
+
+    Half of the labels are of a tenth of the conversations, as rare strata are sampled more densely.
+    """
+    found = []
+    for _ in range(worlds):
+        sizes = random.integers(1, 6, n_users)
+        user = np.repeat(np.arange(n_users), sizes)
+        n = len(user)
+        tone = CHANGE + random.normal(0, 0.2, n_users)[user] + random.normal(0, 0.4, n)
+        heard = 0.05 + tone * 2 / 3 + random.normal(0, 0.25, n)
+        rare = random.random(n) < 0.1
+        drawn, weight = np.zeros(n, dtype=bool), np.zeros(n)
+        for stratum in (rare, ~rare):
+            members = np.flatnonzero(stratum)
+            take = min(len(members), n_labels // 2)
+            chosen = random.choice(members, take, replace=False)
+            drawn[chosen], weight[chosen] = True, len(members) / take
+        columns = [
+            np.bincount(user, values, n_users) for values in (weight * tone, weight * heard, weight, heard, np.ones(n))
+        ]
+        got = prediction_powered_mean([UserSums(*row) for row in np.column_stack(columns)]).estimate
+        found.append((float(heard.mean()), got.value, is_held(got, CHANGE), got.high - got.low))
+    return ToneCoverage(*(float(v) for v in np.mean(found, axis=0)))
+
+
+def print_detail(worlds: int, random: np.random.Generator) -> None:
+    """The table of corrected rates and means, by how many labels there are."""
+    print(f"Pushback of {PUSHBACK:.0%} (5 % error both ways) and a change of tone of {CHANGE:+.2f}, of 1,000 users")
+    print("labels | pushback raw  corrected (bias)     holds  width  | tone raw  corrected (bias)    holds  width")
+    for labels in LABELS_OF_DETAIL:
+        rate = coverage(PUSHBACK, 0.05, 0.05, 1000, labels, worlds, random)
+        tone = coverage_of_tone(1000, labels, worlds, random)
+        print(
+            f"{labels:6,} | {rate.raw:11.3%}  {rate.corrected:8.3%} ({rate.corrected - PUSHBACK:+8.3%}) "
+            f"{rate.corrected_holds:.3f}  {rate.corrected_width:.2%} | {tone.raw:+8.3f}  {tone.corrected:+9.3f} "
+            f"({tone.corrected - CHANGE:+.3f})  {tone.holds:.3f}  {tone.width:.3f}",
+            flush=True,
+        )
 
 
 # The replication ------------------------------------------------------------------------------------------------------
@@ -222,8 +278,12 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=1000)
     parser.add_argument("--replications", type=int, default=100)
     parser.add_argument("--conversations", type=int, default=200_000)
+    parser.add_argument("--only-detail", action="store_true", help="the table of pushback and tone alone")
     given = parser.parse_args()
     random, began = np.random.default_rng(20250626), time.perf_counter()
+    if given.only_detail:
+        print_detail(given.worlds, random)
+        return
     print(f"{given.worlds} worlds a setting, {given.users:,} users with 1 to 5 conversations, intervals of 95 %")
     print("truth   errors      labels  | census holds | raw mean (bias)     holds | corrected (bias)     holds  width")
     settings = [(share, error, error) for share in SHARES for error in ERRORS]
@@ -236,6 +296,7 @@ def main() -> None:
             f"{one.corrected_width:.3%}",
             flush=True,
         )
+    print_detail(given.worlds, random)
     print(f"seconds: {time.perf_counter() - began:.0f}\n")
     print(f"The study's shares in {given.conversations:,} conversations; how {given.replications} worlds went")
     for labels in (1000, 3000):

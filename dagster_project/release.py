@@ -22,7 +22,16 @@ from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.suppression import suppress
 from dagster_project.domain.estimation.correction import MIN_CODED, MIN_CODED_A_SIDE
 from dagster_project.domain.periods import Period, parse_period
-from dagster_project.domain.tables import AGREEMENT, NOISY_USERS, PREVALENCE, PUBLISHED, TABLES, TOPICS
+from dagster_project.domain.tables import (
+    AGREEMENT,
+    NOISY_USERS,
+    PREVALENCE,
+    PUBLISHED,
+    PUSHBACK,
+    SENTIMENT,
+    TABLES,
+    TOPICS,
+)
 from dagster_project.home import Home
 from dagster_project.methods import BUNDLE, bundle, definitions_of, digest_of
 from dagster_project.noisy_counts import Budget, noisy_users
@@ -387,11 +396,15 @@ def correction_of(frames: Mapping[str, pl.DataFrame], one: PeriodMetadata) -> di
         & (pl.col("period_kind") == one.period.kind.value)
     )
     corrected = frames[PREVALENCE.name].filter(ours & pl.col("corrected_share").is_not_null())["category"].to_list()
+    rates = frames[PUSHBACK.name].filter(ours & pl.col("corrected_rate").is_not_null())
+    tones = frames[SENTIMENT.name].filter(ours & pl.col("corrected_change").is_not_null())
     judged = frames[AGREEMENT.name].filter(ours & ~pl.col("suppressed"))["facet"].to_list()
     coded = frames[AGREEMENT.name].filter(ours).height > 0
     why = "too few human labels" if coded else "no human labels cover the period"
     return {
         "corrected": corrected,
+        "corrected_pushback": [f"{of}/{kind}" for of, kind in rates.select("affective_type", "kind").iter_rows()],
+        "corrected_sentiment": tones["affective_type"].to_list(),
         "agreement": judged,
         "not_corrected_because": None if corrected else why,
         "min_coded": MIN_CODED,

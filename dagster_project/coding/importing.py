@@ -13,9 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project.codebook.schema import Facet
+from dagster_project.codebook.schema import AnswerType, Facet
 from dagster_project.coding.answers import read_answers
-from dagster_project.coding.questions import CodingError, can_be_coded, is_several
+from dagster_project.coding.questions import CodingError, all_questions, is_several
 from dagster_project.domain.adjudication import ADJUDICATOR, Coded, adjudicate
 from dagster_project.domain.estimation.coders import krippendorff_alpha
 from dagster_project.domain.labels import Status
@@ -54,7 +54,7 @@ class ImportReport:
 
 def import_answers(workspace: Workspace, file: Path, coder: str | None = None) -> ImportReport:
     """Take in a file of answers. Raises CodingError where the file is unreadable, or nothing in it can be used."""
-    facets = [f for f in workspace.codebook if can_be_coded(f)]
+    facets = all_questions(workspace.codebook)
     read = read_answers(file, facets, coder)
     lake, report = workspace.lake, ImportReport(problems=read.problems)
     place = _places(lake)
@@ -150,9 +150,10 @@ def alpha_of(lake: Lake, facets: Mapping[str, Facet]) -> dict[str, dict[str, flo
     By facet, or by facet.category where several may be given: value, ends of its 95 % interval over users, and how many
     conversations had two answers that could be compared. None where it is not defined.
     """
-    said: dict[str, dict[str, list[str]]] = {}
+    said: dict[str, dict[str, list[str | float]]] = {}
     weights: dict[str, float] = {}
     users: dict[str, str] = {}
+    numbers = {f.id: {c.id: c.number for c in f.categories} for f in facets.values() if f.answer is AnswerType.SCALE}
     for day in lake.days("coder_answers"):
         samples = lake.read("human_samples", day).select("conversation_key", "inclusion_probability")
         weights |= {key: 1 / p for key, p in samples.iter_rows()}
@@ -165,12 +166,17 @@ def alpha_of(lake: Lake, facets: Mapping[str, Facet]) -> dict[str, dict[str, flo
                     told = "yes" if category in answer.values else "no"
                     said.setdefault(f"{facet}.{category}", {}).setdefault(key, []).append(told)
             else:
-                said.setdefault(facet, {}).setdefault(key, []).append(next(iter(answer.values), "none"))
+                one = next(iter(answer.values), "none")
+                number = numbers.get(facet, {}).get(one)
+                said.setdefault(facet, {}).setdefault(key, []).append(one if number is None else number)
     found: dict[str, dict[str, float] | None] = {}
     for name, by_conversation in sorted(said.items()):
         keys = sorted(k for k, answers in by_conversation.items() if len(answers) > 1 and k in weights and k in users)
         alpha = krippendorff_alpha(
-            [by_conversation[k] for k in keys], [weights[k] for k in keys], [users[k] for k in keys]
+            [by_conversation[k] for k in keys],
+            [weights[k] for k in keys],
+            [users[k] for k in keys],
+            "interval" if name in numbers else "nominal",
         )
         found[name] = alpha and {
             "value": round(alpha.value, 3),

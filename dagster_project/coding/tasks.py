@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from dagster_project.codebook.schema import Facet
-from dagster_project.coding.questions import is_several, options
+from dagster_project.coding.questions import is_several, may_be_left_out, options
 from dagster_project.domain.conversations import Conversation, Role
 from dagster_project.home import Home
 from dagster_project.storage.files import private_folder, replacing
@@ -114,7 +114,8 @@ def _studio_config(facets: Sequence[Facet]) -> str:
     for facet in facets:
         choice = "multiple" if is_several(facet) else "single"
         lines.append(f"  <Header value={quoteattr(facet.question)} />")
-        lines.append(f'  <Choices name="{facet.id}" toName="dialogue" choice="{choice}" required="true">')
+        must = "false" if may_be_left_out(facet) else "true"
+        lines.append(f'  <Choices name="{facet.id}" toName="dialogue" choice="{choice}" required="{must}">')
         lines += [f'    <Choice value="{name}" hint={quoteattr(meaning)} />' for name, meaning in options(facet)]
         lines.append("  </Choices>")
     return "\n".join([*lines, "</View>", ""])

@@ -40,8 +40,27 @@ def _ends(measure: str, stem: str, what: str, bounds: tuple[int, int] = (0, 1)) 
     )
 
 
-def _corrected(name: str, role: Role, what: str) -> Column:
-    return Column(name, Kind.NUMBER, role, f"{what}; null where people labelled too few conversations.", "share")
+TOO_FEW = "null where people labelled too few conversations"
+
+
+def _corrected(measure: str, what: str) -> tuple[Column, Column, Column]:
+    """A share corrected for the labeller's error, and its ends. what: "share" in words."""
+
+    def column(name: str, role: Role, text: str) -> Column:
+        return Column(name, Kind.NUMBER, role, f"{text}; {TOO_FEW}.", measure)
+
+    return (
+        column(f"corrected_{measure}", Role.CORRECTED, f"The {what} corrected for the classifier's error"),
+        column("corrected_low", Role.CORRECTED_LOW, f"Lower end of the corrected {what}'s 95 % interval"),
+        column("corrected_high", Role.CORRECTED_HIGH, f"Upper end of the corrected {what}'s 95 % interval"),
+    )
+
+
+def _corrected_mean(name: str, of: str, bounds: tuple[int, int]) -> Column:
+    text = (
+        f"{of} corrected for the labeller's error, on a grid as wide as the labelled conversations are few; {TOO_FEW}."
+    )
+    return Column(name, Kind.NUMBER, Role.MEAN, text, bounds=bounds, among="coded")
 
 
 PREVALENCE = Table(
@@ -53,9 +72,7 @@ PREVALENCE = Table(
         _n_users("of the category"),
         Column("share", Kind.NUMBER, Role.SHARE, "Share (0 to 1) of all counted conversations, on the declared grid."),
         *_ends("share", "share", "the share, clustered by user"),
-        _corrected("corrected_share", Role.CORRECTED, "The share corrected for the classifier's error"),
-        _corrected("corrected_low", Role.CORRECTED_LOW, "Lower end of the corrected share's 95 % interval"),
-        _corrected("corrected_high", Role.CORRECTED_HIGH, "Upper end of the corrected share's 95 % interval"),
+        *_corrected("share", "share"),
     ),
     fixed={
         "category": (
@@ -126,6 +143,7 @@ PUSHBACK = Table(
         ),
         Column("rate", Kind.NUMBER, Role.SHARE, "n_conversations of of_conversations (0 to 1), on the declared grid."),
         *_ends("rate", "rate", "the rate, clustered by user"),
+        *_corrected("rate", "rate"),
     ),
     fixed={
         "affective_type": ("any", *TALK_TYPES),
@@ -181,6 +199,10 @@ SENTIMENT = Table(
             bounds=(-2, 2),
         ),
         *_ends("later_change", "later", "later_change, clustered by user", (-2, 2)),
+        _corrected_mean("corrected_start", "sentiment_start", (-1, 1)),
+        _corrected_mean("corrected_end", "sentiment_end", (-1, 1)),
+        _corrected_mean("corrected_change", "sentiment_change", (-2, 2)),
+        *_ends("corrected_change", "corrected_change", "corrected_change, clustered by user", (-2, 2)),
     ),
     fixed={"affective_type": ("any", *TALK_TYPES)},
     denominator="n_conversations",

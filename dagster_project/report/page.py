@@ -28,6 +28,12 @@ from dagster_project.report.glossary import FirstUses, of_the_report
 from dagster_project.report.measured import facts, measured
 from dagster_project.report.selection import Published
 
+CORRECTED_BY_TABLE = {
+    "prevalence": "corrected_share",
+    "pushback": "corrected_rate",
+    "sentiment": "corrected_change",
+}
+
 PAGE = "report.html"
 FIGURES = (prevalence, topics, pushback, sentiment, use, drift, facets)
 HERE = Path(__file__).parent
@@ -146,7 +152,11 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
         defined=[f.id for f in book if f.id not in lacking],
         measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in by],
         agreement_table=agreement_rows(published, period, words.labels_of(book)),
-        is_corrected=any(row.get("corrected_share") is not None for row in published.rows("prevalence", period)),
+        is_corrected=any(
+            row.get(column) is not None
+            for name, column in CORRECTED_BY_TABLE.items()
+            for row in published.rows(name, period)
+        ),
         uses_local=any(m.labeller.startswith("local") for m in by),
         model_card=str(manifest.get("model_card") or MODEL_CARD),
         not_measured=[titles.get(f, f) for f in lacking if f not in private],

@@ -26,6 +26,7 @@ SCHEMA = {
     "sentiment_start": pl.Float64,
     "sentiment_end": pl.Float64,
     "tone_first": pl.Float64,
+    "answered": pl.String,
 }
 
 
@@ -65,7 +66,10 @@ class Contributions:
     def read(self, period: Period, revision: int) -> pl.DataFrame:
         """Those of a published revision. Raises NotComparable where they are gone, or damaged."""
         try:
-            return pl.read_parquet(self._file(period, revision)).select(list(SCHEMA)).cast(pl.Schema(SCHEMA))
+            kept = pl.read_parquet(self._file(period, revision))
+            if "answered" not in kept.columns:  # kept before people's answers were: whoever answered has come since
+                kept = kept.with_columns(answered=pl.lit(None, pl.String))
+            return kept.select(list(SCHEMA)).cast(pl.Schema(SCHEMA))
         except (OSError, pl.exceptions.PolarsError):
             raise NotComparable(
                 f"{period.key} is closed to correction: what revision {revision} was counted from is not kept any more"
@@ -100,7 +104,7 @@ class Contributions:
 def changes(before: pl.DataFrame, after: pl.DataFrame) -> list[Change]:
     """Of every cell that either has, how many users' contributions came and went.
 
-    A conversation that counts with another tone, or of another user, has gone and come.
+    A conversation that counts with another tone or answer, or of another user, has gone and come.
     """
     same = list(SCHEMA)
     added = _users(after.join(before, on=same, how="anti", nulls_equal=True), "users_added")

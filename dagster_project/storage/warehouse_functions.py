@@ -8,6 +8,7 @@ Lives here: their SQL signatures and the way between Arrow and `domain/estimatio
     bootstrap_mean(sums of each user, weights of each user)           -> STRUCT(low, high)
     share_of_true(weights of each user's true ones, weights of each user, n_conversations) -> STRUCT(value, low, high)
     corrected_share(raw, true of yes, true of no)                      -> STRUCT(value, low, high), of three such
+    prediction_powered_mean(truth, predicted, labelled, all predicted, all) -> STRUCT(value, low, high), of sums by user
     agreement_of(both, predicted alone, true alone, neither)           -> STRUCT, of lists of weights by user
 
 All give NULL where an argument is NULL or there is nobody to estimate from.
@@ -21,6 +22,7 @@ import pyarrow as pa
 from dagster_project.domain.estimation.agreement import Agreement, agreement_of
 from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
 from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
+from dagster_project.domain.estimation.prediction_powered import UserSums, prediction_powered_mean
 from dagster_project.domain.estimation.two_phase import Part, two_phase_interval
 from dagster_project.domain.estimation.wilson import Interval, clustered_wilson_interval
 
@@ -92,6 +94,17 @@ def _corrected_share(raw: Any, true_of_yes: Any, true_of_no: Any) -> pa.Array:
     return _structs(Estimate._fields, estimate, (c.to_pylist() for c in (raw, true_of_yes, true_of_no)))
 
 
+def _prediction_powered(truth: Any, predicted: Any, labelled: Any, all_predicted: Any, everything: Any) -> pa.Array:
+    def estimate(*sums: list[float]) -> Estimate | None:
+        users = [UserSums(*values) for values in zip(*sums, strict=True)]
+        if sum(user.labelled > 0 for user in users) < 2:
+            return None
+        return prediction_powered_mean(users).estimate
+
+    columns = truth, predicted, labelled, all_predicted, everything
+    return _structs(Estimate._fields, estimate, (c.to_pylist() for c in columns))
+
+
 def _agreement(both: Any, predicted: Any, true: Any, neither: Any) -> pa.Array:
     def estimate(both: list[float], predicted: list[float], true: list[float], none: list[float]) -> Agreement | None:
         return agreement_of(both, predicted, true, none) if both else None
@@ -134,6 +147,7 @@ def register_estimators(connection: Any) -> None:
     for name, function, parameters, result in (
         ("share_of_true", _share_of_true, ["DOUBLE[]", "DOUBLE[]", "BIGINT"], estimate),
         ("corrected_share", _corrected_share, [estimate] * 3, estimate),
+        ("prediction_powered_mean", _prediction_powered, ["DOUBLE[]"] * len(UserSums._fields), estimate),
         ("agreement_of", _agreement, ["DOUBLE[]"] * 4, _struct_type(Agreement._fields)),
     ):
         connection.create_function(name, function, parameters, result, type="arrow", null_handling="special")

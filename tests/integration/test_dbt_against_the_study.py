@@ -18,6 +18,7 @@ from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.codebook.schema import Category, Facet
 from dagster_project.domain import study
 from dagster_project.domain.estimation import correction
+from dagster_project.domain.estimation.prediction_powered import prediction_powered_mean
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import TABLES
@@ -29,6 +30,7 @@ from tests.support.dbt_runs import build_days, build_periods, run_dbt
 from tests.support.lake_builder import (
     CANARY,
     NO_LABEL,
+    Coded,
     Talk,
     Topic,
     random_coded,
@@ -99,6 +101,7 @@ TALKS: list[Talk] = [
 ]
 
 CODED = random_coded(TALKS, 12)
+MISHEARD, MISHEARD_CODED = planted_worlds.misheard()
 
 
 def topics_of(period: Period) -> list[Topic]:
@@ -117,11 +120,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     # A name with every character that SQL, globs and formats might trip over.
     home = Home(tmp_path_factory.mktemp("homes") / "it's [a] {home}")
     home.create()
-    write_coded(home, CODED, write_talks(home, [*TALKS, *planted_worlds.talks()]))
+    days = write_talks(home, [*TALKS, *planted_worlds.talks(), *MISHEARD])
+    write_coded(home, [*CODED, *MISHEARD_CODED], days)
     for period in PERIODS:
         write_topics(home, period.key, topics_of(period))
     build_days(home, FIRST, planted_worlds.LAST)
-    build_periods(home, [*PERIODS, planted_worlds.GIVEN_UP, *planted_worlds.TONES], MOST, CELLS)
+    planted = [planted_worlds.GIVEN_UP, *planted_worlds.TONES, planted_worlds.MISHEARD]
+    build_periods(home, [*PERIODS, *planted], MOST, CELLS)
     yield home
 
 
@@ -170,7 +175,23 @@ def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> Non
             if name in OF:
                 of = "/".join(key[i] for i in OF[name])
                 expected[f"of_{name}", of] = row["of_conversations"], row["of_users"]
-    assert counted == {cell: numbers for cell, numbers in expected.items() if numbers != (0, 0)}
+    answers = {cell: numbers for cell, numbers in counted.items() if cell[0].startswith("answers_")}
+    assert {cell: n for cell, n in counted.items() if cell not in answers} == {
+        cell: numbers for cell, numbers in expected.items() if numbers != (0, 0)
+    }
+    assert answers["answers_agreement", "pushback"] == expected["agreement", "pushback"]
+    assert not {cell for cell in answers if cell[0] != "answers_agreement"}, "too few to correct by: nothing to compare"
+
+
+def test_answers_that_correct_a_number_are_kept_with_it(home: Home) -> None:
+    """Prevents a correction from showing, by subtraction, what a few people's conversations were re-coded to."""
+    kept = contributions_of(home, planted_worlds.MISHEARD).filter(pl.col("table_name").str.starts_with("answers_"))
+    found = dict(kept.group_by("table_name", "cell").len().select("table_name", "len").iter_rows())
+    sides = rows_of(home, "pushback", planted_worlds.MISHEARD)["any", "any", "any"]
+    assert found["answers_pushback"] == sides["coded_yes_conversations"] + sides["coded_no_conversations"]  # type: ignore[operator]
+    tone = rows_of(home, "sentiment", planted_worlds.MISHEARD)["any",]
+    assert found["answers_sentiment"] == tone["coded_conversations"]
+    assert kept["answered"].null_count() == 0 and kept["answered"].n_unique() > 10
 
 
 def test_the_world_visits_every_rule(home: Home) -> None:
@@ -220,6 +241,67 @@ def test_corrections_are_from_what_people_found(home: Home, category: str) -> No
     expected = row["share"] * found["yes"]["share"] + (1 - row["share"]) * found["no"]["share"]
     assert value == pytest.approx(expected, abs=1e-8)
     assert low < value < high
+
+
+WORLDS = pytest.mark.parametrize(
+    ("talks", "coded", "period", "is_enough"),
+    [(TALKS, CODED, PERIODS[0], False), (MISHEARD, MISHEARD_CODED, planted_worlds.MISHEARD, True)],
+    ids=["few labels", "enough"],
+)
+
+
+@WORLDS
+@pytest.mark.parametrize(("affective_type", "kind"), [("any", "any"), ("any", "refusal"), ("coaching", "any")])
+def test_rates_are_corrected_by_what_people_found_in_the_same_conversations(
+    home: Home, affective_type: str, kind: str, talks: list[Talk], coded: list[Coded], period: Period, is_enough: bool
+) -> None:
+    """Other types' labels, or another kind's, would correct a rate that is not theirs."""
+    counted = study_reference.counted(talks, period, MOST)
+    rows = rows_of(home, "pushback", period)
+    row = rows[affective_type, kind, "any"]
+    assert (row["true_of_yes"] is not None) == is_enough and row["rate"] is not None
+    for side in ("yes", "no"):
+        numbers = study_reference.found_pushback(counted, coded, affective_type, kind, side == "yes")
+        assert row[f"coded_{side}_conversations"] == numbers["conversations"] > 0
+        assert row[f"coded_{side}_users"] == numbers["users"]
+        if is_enough:
+            assert row[f"true_of_{side}"] == pytest.approx(numbers["share"], abs=1e-9)
+    for position in ("early", "middle", "late"):
+        placed = rows[affective_type, kind, position]
+        assert placed["true_of_yes"] is None and placed["coded_yes_conversations"] == 0
+
+
+@WORLDS
+@pytest.mark.parametrize("affective_type", ["any", "coaching"])
+def test_tone_is_corrected_by_what_people_heard(
+    home: Home, affective_type: str, talks: list[Talk], coded: list[Coded], period: Period, is_enough: bool
+) -> None:
+    """A lost weight, or a user counted once instead of with all conversations, would bend the mean unseen."""
+    n, users = study_reference.sums_of_tone(study_reference.counted(talks, period, MOST), coded, affective_type)
+    row = rows_of(home, "sentiment", period)[affective_type,]
+    assert n > 0 and row["sentiment_change"] is not None
+    found = [row[f"corrected_{name}"] for name in ("start", "end", "change", "change_low", "change_high")]
+    if not is_enough:
+        assert found == [None] * 5 and (row["coded_conversations"], row["coded_users"]) == (0, 0)
+        return
+    assert (row["coded_conversations"], row["coded_users"]) == (n, sum(user.labelled > 0 for user in users))
+    assert found[2:] == pytest.approx(list(prediction_powered_mean(users).estimate), abs=1e-8)
+    assert found[1] - found[0] == pytest.approx(found[2], abs=0.02), "each is tuned by itself"
+
+
+def test_corrected_figures_go_to_the_truth_that_the_raw_ones_miss(home: Home) -> None:
+    """Prevents a labeller that hears brightness, and sees pushback, from being taken at its word."""
+    tone = rows_of(home, "sentiment", planted_worlds.MISHEARD)["any",]
+    assert tone["change_low"] > 0.1, "the labeller's change"  # type: ignore[operator]
+    assert tone["corrected_change_low"] < 0 < tone["corrected_change_high"]  # type: ignore[operator]
+    with reading(home) as connection:
+        raw, low, value, high = connection.execute(
+            "select rate, corrected_low, corrected_rate, corrected_high from marts.mart_pushback "
+            "where period_key = ? and (affective_type, kind, position) = ('any', 'any', 'any')",
+            [planted_worlds.MISHEARD.key],
+        ).fetchone()
+    assert raw > 0.33 and low < planted_worlds.PUSHED_BACK < high < raw
+    assert abs(value - planted_worlds.PUSHED_BACK) < 0.06
 
 
 def test_few_labels_correct_nothing(home: Home) -> None:

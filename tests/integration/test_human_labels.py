@@ -46,7 +46,8 @@ def predicted(home: Path) -> dict[str, tuple[bool, set[str], bool]]:
 @pytest.fixture(scope="module")
 def told(home: Path) -> dict[str, Any]:
     """What export, import and release said; answers by two coders who mostly agree with the labeller."""
-    exported = done(confide(home, "labels", "export", "--size", "560", "--json")).json
+    facets = "content_creation,affective_type,pushback,sentiment"
+    exported = done(confide(home, "labels", "export", "--size", "560", "--facets", facets, "--json")).json
     labels = predicted(home)
     with (Path(exported["path"]) / "tasks.csv").open(newline="", encoding="utf-8") as file:
         items = [row["item_id"] for row in csv.DictReader(file)]
@@ -54,15 +55,15 @@ def told(home: Path) -> dict[str, Any]:
     answers = home.parent / "answers.csv"
     with answers.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
-        writer.writerow(["item_id", "coder", "content_creation", "affective_type", "pushback"])
+        tones = [f"sentiment_{k}" for k in range(1, 7)]
+        writer.writerow(["item_id", "coder", "content_creation", "affective_type", "pushback", *tones])
         for n, item in enumerate(items):
             creation, types, pushback = labels[item]
             types = set() if n % LOST == 0 else types
             for coder in ("ada", "ben"):
                 creates = "yes" if creation else "no"
-                writer.writerow(
-                    [item, coder, creates, ";".join(sorted(types)) or "none", "refusal" if pushback else "none"]
-                )
+                of, met = ";".join(sorted(types)) or "none", "refusal" if pushback and n % LOST else "none"
+                writer.writerow([item, coder, creates, of, met, *["neutral"] * 6])
     imported = done(confide(home, "labels", "import", answers, "--json")).json
     again = done(confide(home, "labels", "import", answers, "--json")).json
     assert again == imported
@@ -107,13 +108,28 @@ def test_the_corrected_share_stands_beside_the_raw_one_and_goes_the_right_way(ho
     assert rows["all"]["corrected_share"] is None
 
 
+def test_corrected_rates_and_tones_stand_beside_the_raw_ones(home: Home, told: dict[str, Any]) -> None:
+    """People see a quarter less pushback than the labeller; of tone there are too few labels in a week of this home."""
+    rows = {(r["affective_type"], r["kind"], r["position"]): r for r in published(home, "pushback")}
+    whole = rows["any", "any", "any"]
+    assert whole["corrected_low"] <= whole["corrected_rate"] <= whole["corrected_high"]
+    assert 0.5 * whole["rate"] < whole["corrected_rate"] < 0.95 * whole["rate"]
+    assert all(row["corrected_rate"] is None or row["rate"] is not None for row in rows.values())
+    assert all(row["corrected_rate"] is None for (_, _, position), row in rows.items() if position != "any")
+    tone = {row["affective_type"]: row for row in published(home, "sentiment")}["any"]
+    assert tone["sentiment_start"] is not None and tone["corrected_start"] is None
+
+
 def test_the_manifest_and_the_report_say_so(home: Path, told: dict[str, Any]) -> None:
     current = home / "publications" / "current"
     periods = {p["key"]: p for p in json.loads((current / "manifest.json").read_text())["periods"]}
     assert "coaching" in periods[COUNTED]["correction"]["corrected"]
+    assert "any/any" in periods[COUNTED]["correction"]["corrected_pushback"]
+    assert periods[COUNTED]["correction"]["corrected_sentiment"] == []
     assert periods["2026-W41"]["correction"]["not_corrected_because"] == "no human labels cover the period"
     page = re.sub(r"<[^>]+>", "", (current / "report.html").read_text())  # words are linked to the glossary
     assert "Agreement with people: kappa" in page and "corrected shares beside the raw ones" in page
+    assert "corrected rates beside the raw ones" in page and "too few conversations to correct a mean by" in page
     assert "they are not corrected for its errors" not in page
 
 

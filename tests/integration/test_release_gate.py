@@ -64,6 +64,25 @@ def test_random_worlds_pass_the_gate_after_suppression(seed: int) -> None:
     gate(frames(random_sizes(seed), policy), policy)
 
 
+def test_corrected_rates_and_tones_pass_the_gate() -> None:
+    """Prevents a home whose people labelled enough from being refused its release."""
+    coded = {
+        f"true_of_{side}{end}": v for side in ("yes", "no") for end, v in (("", 0.3), ("_low", 0.2), ("_high", 0.4))
+    }
+    coded |= {f"coded_{side}_{unit}": 60 for side in ("yes", "no") for unit in ("conversations", "users")}
+    tones = {"start": -0.2, "end": 0.1, "change": 0.3, "change_low": 0.0, "change_high": 0.6}
+    coded |= {f"corrected_{name}": value for name, value in tones.items()}
+    coded |= {"coded_conversations": 110, "coded_users": 80}
+
+    def sizes(table: Any, keys: tuple[str, ...]) -> Any:
+        return {**plain(table, keys), **(coded if table.name in ("pushback", "sentiment") else {})}
+
+    found = _frames(sizes, POLICY)
+    gate(found, POLICY)
+    assert found["pushback"]["corrected_rate"].drop_nulls().len() > 10
+    assert found["sentiment"]["corrected_change"].drop_nulls().to_list()[0] == 0.3
+
+
 BROKEN = [
     ("prevalence", "n_users", 5, "to_be_between(n_users)"),
     ("prevalence", "n_conversations", 10, "to_be_between(n_conversations)"),

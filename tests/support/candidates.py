@@ -66,7 +66,7 @@ def tone(users: int, conversations: int, start: float = -0.1234, end: float = 0.
     ends |= {"later_low": change - 0.0432, "later_high": change + 0.0321}
     ends |= {"tone_first": start, "tone_next": start, "later_change": change}
     cell = counts(spread(users, conversations))
-    return {**cell, "sentiment_start": start, "sentiment_end": end, "sentiment_change": change, **ends}
+    return {**cell, "sentiment_start": start, "sentiment_end": end, "sentiment_change": change, **ends, **UNCODED}
 
 
 ALL = 3000, 1200

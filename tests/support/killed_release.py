@@ -46,9 +46,10 @@ def talks_of(period: Period, revision: int) -> list[Talk]:
     return [*_talks(), *late]
 
 
-def _tone(talk: Talk) -> tuple[float | None, float | None, float | None]:
+def _tone(talk: Talk) -> tuple[float | None, float | None, float | None, None]:
+    """Start, end and first message; and what people answered, which is nothing here."""
     start, end = talk.tone or (None, None)
-    return start, end, start
+    return start, end, start, None
 
 
 def contributions_of(period: Period, revision: int) -> pl.DataFrame:

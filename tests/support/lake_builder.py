@@ -61,6 +61,7 @@ class Coded:
     content_creation: bool | None
     types: tuple[str, ...] | None
     pushback: bool | None
+    tone: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def _coded_rows(coded: Coded) -> list[tuple[object, ...]]:
         "affective_type": coded.types,
         "pushback": None if coded.pushback is None else ("refusal",) * coded.pushback,
     }
+    said |= {f"sentiment_{n}": (level,) for n, level in enumerate(coded.tone or (), 1)}
     return [
         (coded.talk.key, facet, 1, "could_not_tell" if values is None else "ok", i, value, 1, "single")
         for facet, values in said.items()
@@ -130,7 +132,7 @@ def _coded_rows(coded: Coded) -> list[tuple[object, ...]]:
 
 def random_coded(talks: Sequence[Talk], seed: int) -> list[Coded]:
     """Half of them labelled by people who mostly agree, at two probabilities that are powers of two."""
-    rng = random.Random(seed)
+    rng, ears = random.Random(seed), random.Random(f"tone {seed}")
     coded = []
     for talk in talks:
         probability = rng.choice((0.25, 1.0))
@@ -146,9 +148,20 @@ def random_coded(talks: Sequence[Talk], seed: int) -> list[Coded]:
                 rng.choices((talk.content_creation is True, None), (95, 5))[0],
                 rng.choices((tuple(sorted({*types, *others} - {rng.choice(AFFECTIVE_TYPES)})), None), (95, 5))[0],
                 rng.choices((bool(pushback), not pushback, None), (85, 10, 5))[0],
+                _heard(talk, ears),
             )
         )
     return coded
+
+
+def _heard(talk: Talk, ears: random.Random) -> tuple[str, ...] | None:
+    """The tone of the first and last three messages as people hear it: the labeller's, or one level brighter."""
+    levels = talk.sentiment if isinstance(talk.sentiment, tuple) else ()
+    if len(levels) < 6:
+        return None
+    ids = tuple(SENTIMENT_LEVELS)
+    said = [2 if level is None else ids.index(LEVEL_IDS[level]) for level in (*levels[:3], *levels[-3:])]
+    return tuple(ids[min(4, place + ears.choice((0, 0, 1)))] for place in said)
 
 
 def _conversation(talk: Talk) -> list[dict[str, object]]:

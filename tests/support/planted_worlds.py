@@ -1,6 +1,6 @@
 """Small worlds whose generator is written down: what a figure has to find in them, and what it must not.
 
-Four weeks after one another, each of its own people. Not here: the figures (`tests/integration`).
+Five weeks after one another, each of its own people. Not here: the figures (`tests/integration`).
 """
 
 import random
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from dagster_project.domain.periods import Period, PeriodKind, period_of
-from tests.support.lake_builder import NO_LABEL, Talk
+from tests.support.lake_builder import LEVEL_IDS, NO_LABEL, Coded, Talk
 
 FIRST = date(2026, 10, 19)
 N = 400
@@ -19,18 +19,39 @@ def _week(i: int) -> Period:
     return period_of(FIRST + timedelta(7 * i), PeriodKind.WEEK)
 
 
-GIVEN_UP, NOISY_FIRST, PROBLEM_FIRST, TRUE_CHANGE = map(_week, range(4))
+GIVEN_UP, NOISY_FIRST, PROBLEM_FIRST, TRUE_CHANGE, MISHEARD = map(_week, range(5))
 TONES = {NOISY_FIRST: "noise", PROBLEM_FIRST: "problem", TRUE_CHANGE: "change"}
-LAST = TRUE_CHANGE.end - timedelta(1)
+LAST = MISHEARD.end - timedelta(1)
+PUSHED_BACK, SEEN_WRONGLY = 0.2, 0.25
 
 
 def talks() -> list[Talk]:
-    """All four worlds."""
+    """All worlds but `misheard`."""
     draw = random.Random(30)
     return [
         *(_given_up(draw, i) for i in range(N)),
         *(_toned(draw, period, i) for period in TONES for i in range(N)),
     ]
+
+
+def misheard() -> tuple[list[Talk], list[Coded]]:
+    """No tone changes, but the labeller hears half of the last messages a level brighter; and sees pushback too often.
+
+    20 % meet a refusal, and it sees one in a quarter of the other conversations. People label every second one.
+    """
+    draw = random.Random(31)
+    found, coded = [], []
+    for i in range(N):
+        levels = [draw.choice((-0.5, 0.0, 0.0, 0.5)) for _ in range(8)]
+        heard = [level + 0.5 * (k >= 5 and draw.random() < 0.5) for k, level in enumerate(levels)]
+        meets = draw.random() < PUSHED_BACK
+        seen = meets or draw.random() < SEEN_WRONGLY
+        talk = replace(_talk(MISHEARD, i, 8), sentiment=tuple(heard), pushback=((0, "refusal"),) if seen else ())
+        found.append(talk)
+        if draw.random() < 0.5:
+            tone = tuple(LEVEL_IDS[level] for level in (*levels[:3], *levels[-3:]))
+            coded.append(Coded(talk, 0.5, False, ("coaching",), meets, tone))
+    return found, coded
 
 
 def _talk(period: Period, i: int, n_human: int) -> Talk:

@@ -16,7 +16,7 @@ from dagster_project.domain.columns import CODED_COUNTS, CODED_ESTIMATES
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import AGREEMENT, ANY_NUMBER, BANDS, ENDS, ONE, ONE_OR_MORE, TABLES
+from dagster_project.domain.tables import AGREEMENT, ANY_NUMBER, BANDS, ENDS, ONE, ONE_OR_MORE, SENTIMENT, TABLES
 
 Row = dict[str, Any]
 KINDS = ("refusal", "safety", "boundary", "challenge", "correction", "other")
@@ -228,7 +228,11 @@ def _counts(own: dict[int, int], whole: dict[int, int]) -> Row:
     }  # fmt: skip
 
 
-UNCODED: Row = {**dict.fromkeys(CODED_ESTIMATES), **dict.fromkeys(CODED_COUNTS, 0)}
+CORRECTED_TONE = tuple(column.name for column in SENTIMENT.columns if column.name.startswith("corrected_"))
+UNCODED: Row = {
+    **dict.fromkeys((*CODED_ESTIMATES, *CORRECTED_TONE)),
+    **dict.fromkeys((*CODED_COUNTS, "coded_conversations", "coded_users"), 0),
+}
 """The columns of a correction where people labelled nothing."""
 
 

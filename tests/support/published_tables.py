@@ -263,7 +263,17 @@ def with_human_labels(tables: dict[str, pl.DataFrame], corrected: bool = True) -
     agreement.append({**keys, "facet": "pushback", **dict.fromkeys(measures), "suppressed": True})
     ends = {"corrected_share": 0.8, "corrected_low": 0.7, "corrected_high": 0.9}
     affective = (pl.col("category") == "affective") & corrected
+    whole = (pl.col("affective_type") == "any") & corrected
+    rate = whole & (pl.col("kind") == "any") & (pl.col("position") == "any")
+    rates = {"corrected_rate": 0.8, "corrected_low": 0.7, "corrected_high": 0.9}
+    tones = {"start": 0.0, "end": 0.1, "change": 0.1, "change_low": 0.0, "change_high": 0.2}
     return tables | {
+        "pushback": tables["pushback"].with_columns(
+            pl.when(rate).then(pl.col("rate") * factor).otherwise(None).alias(name) for name, factor in rates.items()
+        ),
+        "sentiment": tables["sentiment"].with_columns(
+            pl.when(whole).then(value).otherwise(None).alias(f"corrected_{name}") for name, value in tones.items()
+        ),
         "prevalence": tables["prevalence"].with_columns(
             pl.when(affective).then(pl.col("share") * factor).otherwise(None).alias(name)
             for name, factor in ends.items()

@@ -7,10 +7,12 @@ from itertools import product
 
 from dagster_project.codebook.cells import FacetCell
 from dagster_project.domain.estimation.bootstrap import bootstrap_mean_interval
+from dagster_project.domain.estimation.prediction_powered import UserSums
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import (
     AFFECTIVE_TYPES,
     ROLEPLAY_TYPES,
+    SENTIMENT_LEVELS,
     TALK_TYPES,
     counted_types,
     position_third,
@@ -218,6 +220,44 @@ def found_true(talks: Sequence[Talk], found: Sequence[Coded], category: str, sid
         "users": len({t.user for t, *_ in rows}),
         "share": sum(row[1] for row in rows if row[3]) / weight if weight else None,
     }
+
+
+def found_pushback(
+    talks: Sequence[Talk], found: Sequence[Coded], affective_type: str, kind: str, side: bool
+) -> Numbers:
+    """What people, who know refusals alone, found among the analysed conversations with one prediction of a kind."""
+    rows = []
+    for talk, weight, _, true in coded(talks, found)["pushback"]:
+        said = any(kind in ("any", of_kind) for _, of_kind in talk.pushback)  # type: ignore[union-attr]
+        if affective_type in ("any", *types_of(talk)) and said is side:
+            rows.append((talk, weight, true and kind in ("any", "refusal")))
+    return {
+        "conversations": len(rows),
+        "users": len({talk.user for talk, *_ in rows}),
+        "share": sum(w for _, w, true in rows if true) / sum(w for _, w, _ in rows) if rows else None,
+    }
+
+
+def sums_of_tone(talks: Sequence[Talk], found: Sequence[Coded], affective_type: str) -> tuple[int, list[UserSums]]:
+    """Conversations of which people heard the tone, and each user's sums of the change."""
+    sums: dict[str, list[float]] = defaultdict(lambda: [0.0] * 5)
+    for talk in _of_type(talks, affective_type):
+        edges = sentiment_change(talk.sentiment) if is_known(talk.sentiment) else None  # type: ignore[arg-type]
+        if edges is not None:
+            sums[talk.user][3] += talk.weight * (edges[1] - edges[0])
+            sums[talk.user][4] += talk.weight
+    n = 0
+    tones = {one.talk.key: one.tone for one in found}
+    for talk, weight, *_ in coded(talks, found)["affective"]:
+        edges = sentiment_change(talk.sentiment) if is_known(talk.sentiment) else None  # type: ignore[arg-type]
+        heard = tones[talk.key]
+        if talk not in _of_type(talks, affective_type) or edges is None or heard is None:
+            continue
+        numbers = [SENTIMENT_LEVELS[level] for level in heard]
+        true, n = (sum(numbers[3:]) - sum(numbers[:3])) / 3, n + 1
+        for i, value in enumerate((true, edges[1] - edges[0], 1.0)):
+            sums[talk.user][i] += weight * value
+    return n, [UserSums(*values) for values in sums.values()]
 
 
 def told(talk: Talk, facet: str) -> tuple[str, ...] | None:

@@ -248,9 +248,37 @@ def test_the_rarest_type_decides_the_stratum(rows: list[tuple[Any, ...]], n_huma
     assert stratum_of(rows, n_human) == expected
 
 
-def test_single_messages_are_not_coded() -> None:
-    with pytest.raises(CodingError, match="sentiment"):
-        coded_facets(shipped_codebook(), ["sentiment"])
+def test_what_has_no_answer_a_coder_could_give_is_refused() -> None:
+    with pytest.raises(CodingError, match="topic_description: not asked of coders"):
+        coded_facets(shipped_codebook(), ["topic_description"])
+
+
+def test_tone_is_coded_message_by_message_and_comes_back(home: Home) -> None:
+    """Prevents a coder's tone of the last message from counting as that of the first, or blanks as neutral."""
+    questions = coded_facets(shipped_codebook(), ["sentiment"])
+    ids = [f"sentiment_{n}" for n in range(1, 7)]
+    assert [q.id for q in questions] == ids
+    assert "their first message?" in questions[0].question and "their last message?" in questions[5].question
+    told, rows = exported(home, size=8, facets=["content_creation", "sentiment"])
+    assert list(rows[0])[3:] == ["content_creation", *ids]
+    config = (Path(told["path"]) / "label_studio.xml").read_text()
+    assert config.count('required="false"') == 6 and config.count('required="true"') == 1
+    file = home.root.parent / "tones.csv"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["item_id", "coder", *ids])
+        for n, row in enumerate(rows):
+            tones = ["negative"] * 5 + ["very_positive"] if n < 4 else [""] * 6
+            writer.writerow([row["item_id"], "ada", *tones])
+            writer.writerow([row["item_id"], "ben", *["neutral", *tones[1:]]] if n < 4 else [row["item_id"], "ben"])
+    workspace = Workspace.open(home.root)
+    imported = import_answers(workspace, file)
+    assert (imported.accepted, dict(imported.problems)) == (48, {"not_answered": 8})
+    labels = pl.concat([workspace.lake.read("human_labels", day) for day in DAYS])
+    assert set(labels.filter(facet="sentiment_6")["value"]) == {"very_positive"}
+    assert set(labels.filter(facet="sentiment_2")["value"]) == {"negative"}
+    assert set(labels.filter(facet="sentiment_1")["status"]) == {"could_not_tell"}, "two who disagree decide nothing"
+    assert imported.alpha["sentiment_1"] is not None and imported.alpha["sentiment_1"]["value"] < 0.1
 
 
 def test_nothing_of_a_home_changes_but_for_the_sample(home: Home) -> None:

@@ -15,7 +15,8 @@ WEEK = parse_period("2026-W41")
 
 def rows(*told: tuple[str, str, str, str] | tuple[str, str, str, str, float, float]) -> pl.DataFrame:
     """table, cell, conversation, user, and for sentiment the tone at start and end."""
-    return pl.DataFrame([(*row, *([None] * 3 if len(row) == 4 else [0.5])) for row in told], SCHEMA, orient="row")
+    more = [[None] * 4 if len(row) == 4 else [0.5, None] for row in told]
+    return pl.DataFrame([(*row, *rest) for row, rest in zip(told, more, strict=True)], SCHEMA, orient="row")
 
 
 BEFORE = rows(
@@ -55,6 +56,22 @@ def test_another_tone_is_a_change_and_a_user_counts_once() -> None:
     found = {(c.table, c.cell): (c.users_added, c.users_removed) for c in changes(BEFORE, now)}
     assert found["sentiment", ("any",)] == (1, 1)
     assert found["prevalence", ("all",)] == (1, 0)
+
+
+def test_another_answer_of_people_is_a_change_though_nobody_came_or_went() -> None:
+    """Prevents one person's re-coded conversation from showing as the difference of two corrected rates."""
+    coded = rows(*(("answers_pushback", "any", f"c{i}", f"u{i}") for i in range(3))).with_columns(answered=pl.lit("4"))
+    now = coded.with_columns(answered=pl.when(conversation_key="c1").then(pl.lit("4 refusal")).otherwise("answered"))
+    (change,) = changes(coded, now)
+    assert (change.users_added, change.users_removed) == (1, 1)
+
+
+def test_what_was_kept_before_answers_were_is_read(tmp_path: Path) -> None:
+    """An update must not close every published period to correction."""
+    home = Home(tmp_path / "home")
+    home.create()
+    Contributions(home).keep(WEEK, 0, BEFORE.drop("answered"), "digest")
+    assert Contributions(home).read(WEEK, 0).equals(BEFORE)
 
 
 def test_what_is_kept_comes_back_and_what_is_not_closes_the_period(tmp_path: Path) -> None:

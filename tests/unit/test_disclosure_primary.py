@@ -94,7 +94,17 @@ def wild_coding(draw: random.Random) -> Cell:
         found |= {f"true_of_{side}": value, f"true_of_{side}_low": low, f"true_of_{side}_high": high}
         users = draw.choice([0, 9, 10, 60])
         found |= {f"coded_{side}_users": users, f"coded_{side}_conversations": users + draw.choice([0, 4, 5, 30])}
-    return found
+    users = draw.choice([0, 9, 10, 60])
+    low, value, high = sorted(draw.uniform(-2, 2) for _ in range(3))
+    return found | {
+        "coded_users": users,
+        "coded_conversations": users + draw.choice([0, 4, 5, 30]),
+        "corrected_start": draw.choice([-1.0, draw.uniform(-1, 1)]),
+        "corrected_end": draw.uniform(-1, 1),
+        "corrected_change": value,
+        "corrected_change_low": low,
+        "corrected_change_high": high,
+    }
 
 
 def sized(table: Table, users: int, conversations: int) -> Cell:
@@ -275,10 +285,15 @@ def test_no_published_cell_breaks_a_rule(seed: int) -> None:
                 if share in row:
                     assert 0 <= row[share] <= 1
                     assert row.get(f"{share}_low", 0) <= row[share] <= row.get(f"{share}_high", 1)
-            if row.get("corrected_share") is not None:
+            if any(row.get(column) is not None for column in ("corrected_share", "corrected_rate")):
                 for side in ("yes", "no"):
                     assert cell[f"coded_{side}_users"] >= k and cell[f"coded_{side}_conversations"] >= n
-                assert 0 <= row["corrected_low"] <= row["corrected_share"] <= row["corrected_high"] <= 1
+                corrected = row["corrected_share"] if name == "prevalence" else row["corrected_rate"]
+                assert 0 <= row["corrected_low"] <= corrected <= row["corrected_high"] <= 1
+                assert name == "prevalence" or 0 < corrected < 1
+            if name == "sentiment" and row["corrected_start"] is not None:
+                assert cell["coded_users"] >= k and cell["coded_conversations"] >= n
+                assert abs(row["corrected_start"]) < 1
             if name == "agreement" and row["precision"] is not None:
                 assert cell["predicted_users"] >= k and cell["predicted_conversations"] >= n
             if name == "sentiment":
@@ -327,6 +342,44 @@ def test_a_corrected_share_is_made_of_published_numbers_and_tells_no_count() -> 
     assert len({corrected(cell) for cell in cells}) == 1
     (value, low, high) = corrected(cells[0])
     assert low < value < high and value < 0.1
+
+
+def test_a_corrected_rate_at_the_end_of_the_scale_is_left_out() -> None:
+    """ "Nobody who was asked about this met pushback" says the same of every one of them."""
+    cell = (
+        rated(40, 60) | CODED | {"true_of_yes": 0.0, "true_of_yes_low": 0.0, "true_of_no": 0.0, "true_of_no_low": 0.0}
+    )
+    keys = {"affective_type": "any", "kind": "any", "position": "any"}
+    for found, shown in ((cell, False), (rated(40, 60) | CODED, True)):
+        (row,) = publishable({"pushback": [{"period_key": WEEK.key, **keys, **found}]}, {"pushback": [None]}, RULES)[
+            "pushback"
+        ]
+        assert row["rate"] is not None
+        assert {row[c] is not None for c in ("corrected_rate", "corrected_low", "corrected_high")} == {shown}
+
+
+@pytest.mark.parametrize(
+    ("users", "conversations", "mean", "shown"),
+    [(9, 60, 0.23, False), (10, 14, 0.23, False), (10, 50, 1.0, False), (10, 50, 0.23, True)],
+)
+def test_corrected_tone_is_told_of_enough_people_on_a_grid_of_its_own(
+    users: int, conversations: int, mean: float, shown: bool
+) -> None:
+    """Prevents what few people's messages sounded like from showing, and a fine grid from telling their sum."""
+    coded = {
+        "coded_users": users, "coded_conversations": conversations, "corrected_start": mean, "corrected_end": mean,
+        "corrected_change": 2 * mean, "corrected_change_low": 2 * mean - 0.1, "corrected_change_high": 2 * mean + 0.1,
+    }  # fmt: skip
+    (row,) = publishable(
+        {"sentiment": [{"period_key": WEEK.key, "affective_type": "any", **tone(100, 150), **coded}]},
+        {"sentiment": [None]},
+        RULES,
+    )["sentiment"]
+    assert row["sentiment_start"] is not None
+    told = [row[c] for c in coded if c.startswith("corrected")]
+    assert {value is not None for value in told} == {shown}
+    if shown:
+        assert row["corrected_start"] == 0.2, "in steps of 0.1: base 5 of 50 labelled conversations"
 
 
 @pytest.mark.parametrize("side", ["yes", "no"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from benchmarks.coverage import coverage, replicate
+from benchmarks.coverage import CHANGE, coverage, coverage_of_tone, replicate
 from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
 from dagster_project.domain.estimation.double_sampling import Counts, double_sampling, rogan_gladen
 from dagster_project.domain.estimation.prediction_powered import UserSums, prediction_powered_mean
@@ -139,6 +139,25 @@ def test_five_conversations_of_one_user_are_one_voice() -> None:
     five = [UserSums(5 * t, 5 * t, 5, 5 * t, 5) for t in truth]
     one, other = prediction_powered_mean(single).estimate, prediction_powered_mean(five).estimate
     assert one == pytest.approx(other)
+
+
+def test_one_heavy_user_among_many_widens_the_interval() -> None:
+    """Prevents fifty light labels beside one that stands for half of all from passing for fifty-one."""
+    random = np.random.default_rng(6)
+    truth = random.normal(0, 1, 51)
+    even = prediction_powered_mean([UserSums(t, 0, 1, 0, 1) for t in truth], lam=0).estimate
+    weights = [50.0] + [1.0] * 50
+    heavy = prediction_powered_mean(
+        [UserSums(w * t, 0, w, 0, w) for w, t in zip(weights, truth, strict=True)], lam=0
+    ).estimate
+    assert heavy.high - heavy.low > 3 * (even.high - even.low)
+
+
+def test_corrected_tone_holds_the_truth_with_few_labels_of_unequal_weight() -> None:
+    """The labeller's mean is 0.04 off: what people heard must bring it back, and the interval must say how surely."""
+    one = coverage_of_tone(300, 80, 150, np.random.default_rng(8))
+    assert one.holds >= 0.89
+    assert abs(one.corrected - CHANGE) < abs(one.raw - CHANGE) / 3
 
 
 def test_one_labelled_user_gives_no_interval() -> None:

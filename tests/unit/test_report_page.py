@@ -337,6 +337,9 @@ def test_agreement_and_the_corrected_share_stand_beside_the_figure(tables: dict[
     assert "Agreement with people: kappa +0.81" in figure and "about 400 conversations" in figure
     assert "Corrected for the labeller's error, 9.4 % affective are 7.5 % (6.6–8.5 %)" in figure
     assert "too few conversations to tell how far" in " ".join(page.section_text["pushback"].split())
+    pushback = " ".join(page.section_text["pushback"].split())
+    assert re.search(r"Corrected for the labeller's error, [\d.]+ % with any pushback are [\d.]+ %", pushback)
+    assert "a change of" in " ".join(page.section_text["sentiment"].split())
     trust = " ".join(page.section_text["trust"].split())
     assert "stands beside the raw one" in trust and "not corrected for its errors" not in trust
     companionship = [r for r in page.rows if r[:1] == ["Companionship"]]

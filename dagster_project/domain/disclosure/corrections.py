@@ -21,6 +21,8 @@ from dagster_project.domain.tables import BANDS, DRIFT, FACETS, LONG_CONVERSATIO
 
 OF = {f"of_{table.name}": table for table in (PUSHBACK, DRIFT, LONG_CONVERSATIONS, FACETS)}
 """The names under which contributions to the denominators of these tables are compared; others are cells themselves."""
+ANSWERS = "answers_"
+"""Begins the name under which what people answered is compared: it moves corrected numbers and is no cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def refused_tables(changes: Iterable[Change], rules: Rules) -> tuple[str, ...]:
             if users < 0:
                 raise ValueError("a number of users is below 0")
             if 0 < users < rules.min_users:
-                refused.add(OF[change.table].name if change.table in OF else change.table)
+                name = change.table.removeprefix(ANSWERS)
+                refused.add(OF[name].name if name in OF else name)
     return tuple(sorted(refused))
 
 
@@ -69,7 +72,9 @@ def unchanged_sets(changes: Iterable[Change], scope: Scope = EVERY_TABLE) -> fro
     scope: with the facets of the revisions.
     """
     return frozenset((*linked_sets(scope), *(("band", band) for band in BANDS))) - {
-        _set_of(change) for change in changes if change.users_added or change.users_removed
+        _set_of(change)
+        for change in changes
+        if (change.users_added or change.users_removed) and not change.table.startswith(ANSWERS)
     }
 
 

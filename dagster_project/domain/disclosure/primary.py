@@ -99,7 +99,8 @@ def _at_end_of_scale(row: Row, table: Table, rules: Rules) -> bool:
     """Whether a mean would be published as the scale's end, which says the same of every member of the group."""
     least = rules.of(table)
     for column in table.measures:
-        if column.role is not Role.MEAN:
+        # A mean of a part of the cell is left out by itself, and takes no cell with it.
+        if column.role is not Role.MEAN or column.among:
             continue
         denominator = round_count(conversations(row, table.denominator, table, rules), least.base, least.conversations)
         step = grid_step(denominator, least.base, rules.grid_steps)

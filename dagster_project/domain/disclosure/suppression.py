@@ -129,8 +129,13 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
                 out[column.name] = None
             case Role.MEAN:
                 own = _step_among(row, column, table, least, rules) if column.among else step
-                centres[column.name] = to_grid(Decimal(repr(number(row, column.name, table))), own)
-                out[column.name] = float(centres[column.name])
+                mean = to_grid(Decimal(repr(number(row, column.name, table))), own)
+                if column.among and table.is_sensitive and not column.bounds[0] < mean < column.bounds[1]:
+                    # The end of the scale says the same of every member of the group.
+                    out[column.name] = None
+                    continue
+                centres[column.name] = mean
+                out[column.name] = float(mean)
             case _:
                 out[column.name] = None
     _fill_ends(out, row, table, centres, rules, step)
@@ -178,7 +183,8 @@ def _is_measured(row: Row, column: Column, table: Table, least: Thresholds) -> b
 def _fill_corrected(out: PublishedRow, row: Row, table: Table, least: Thresholds, step: Decimal) -> None:
     """The corrected share, made from the share and ends as published and from what people found: no count shows in it.
 
-    Left null where people labelled too few conversations, or those of too few users, on either side.
+    Left null where people labelled too few conversations, or those of too few users, on either side; and in sensitive
+    tables at an end of the scale, which says the same of every member of the group.
     """
     named = {c.role: c for c in table.columns}
     if Role.CORRECTED not in named or row["true_of_yes"] is None or row["true_of_no"] is None:
@@ -193,6 +199,8 @@ def _fill_corrected(out: PublishedRow, row: Row, table: Table, least: Thresholds
     raw = Estimate(*(number(out, named[role].name, table) for role in (Role.SHARE, Role.LOW, Role.HIGH)))
     value, low, high = corrected_share(raw, *found)
     centre = min(max(to_grid(Decimal(repr(value)), step), Decimal(0)), Decimal(1))
+    if table.is_sensitive and centre in (0, 1):
+        return
     ends = outward(low, high, centre, step, named[Role.CORRECTED].bounds)
     for role, published in zip((Role.CORRECTED, Role.CORRECTED_LOW, Role.CORRECTED_HIGH), (centre, *ends), strict=True):
         out[named[role].name] = float(published)

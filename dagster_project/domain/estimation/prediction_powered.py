@@ -8,6 +8,12 @@ weight lambda that makes the variance smallest: Angelopoulos, Duchi & Zrnic (202
 Here the variance is that of users' linearised contributions, so labelled conversations may be part of the population
 or not, and neither weights nor several conversations of a user need a case of their own; for disjoint samples of
 independent conversations the weight is the one of PPI++, Cov(y, f) / ((1 + n/N) Var(f)).
+
+Few labels of unequal weights make that variance too small and its quantile too short: whoever weighs much pulls the
+mean towards themselves. So a user's residual is divided by the root of one minus their part of the labelled weight
+(Bell & McCaffrey 2002, Survey Methodology 28:169-181: CR2), and Student's quantile has as many degrees of freedom as
+the weights leave users (Kish 1965), two less: one for the mean, one for the weight that was tuned. With equal weights
+both are the usual ones.
 """
 
 from __future__ import annotations
@@ -18,6 +24,9 @@ from typing import NamedTuple
 
 from dagster_project.domain.estimation.correction import Estimate
 from dagster_project.domain.estimation.wilson import CONFIDENCE
+
+TINY = 1e-9
+"""Nobody weighs all: a residual is never divided by nothing."""
 
 
 class UserSums(NamedTuple):
@@ -45,8 +54,8 @@ def prediction_powered_mean(
 ) -> PowerEstimate:
     """Mean of the truth over the population that the predictions are of.
 
-    users: every user with a labelled conversation or a predicted one. lam: None tunes it. The interval is Student's
-    with one degree of freedom less than labelled users. Raises ValueError where fewer than two users are labelled.
+    users: every user with a labelled conversation or a predicted one. lam: None tunes it, at the price of a degree of
+    freedom. Raises ValueError where fewer than two users are labelled.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -63,11 +72,15 @@ def prediction_powered_mean(
     of_difference = (predicted - mean_predicted * labelled) / labelled.sum()
     if everything.sum() > 0:
         of_difference -= (all_predicted - mean_all * everything) / everything.sum()
+    parameters = 1 if lam is not None else 2
     if lam is None:
         spread = float(of_difference @ of_difference)
         lam = float(of_truth @ of_difference) / spread if spread > 0 else 0.0
     value = float(mean_truth - lam * (mean_predicted - mean_all))
-    contributions = of_truth - lam * of_difference
-    variance = float(contributions @ contributions) * n_users / (n_users - 1)
-    half = float(stdtrit(n_users - 1, (1 + confidence) / 2)) * math.sqrt(variance)
+    part = labelled / labelled.sum()
+    contributions = (of_truth - lam * of_difference) / np.sqrt(np.maximum(1 - part, TINY))
+    left = 1 / float(part @ part)
+    freedom = max(1.0, left - parameters)
+    variance = float(contributions @ contributions) * max(1.0, left - 1) / freedom
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
     return PowerEstimate(Estimate(value, value - half, value + half), lam)

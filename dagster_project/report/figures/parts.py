@@ -132,3 +132,16 @@ def _told(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 def counts(row: Row) -> tuple[str, str]:
     return words.count(row["n_conversations"]), words.count(row["n_users"])
+
+
+CORRECTED = ("Corrected", f"Corrected, {words.INTERVAL}")
+
+
+def is_corrected(rows: Sequence[Row], column: str) -> bool:
+    """Whether any number of a column is corrected: only then do the columns stand beside the raw ones."""
+    return any(row.get(column) is not None for row in rows)
+
+
+def not_corrected(one: str, many: str) -> str:
+    """Where people labelled some conversations, and too few to correct by."""
+    return f"People labelled too few conversations to correct {one} by: all {many} are as the labeller gives them."

@@ -6,7 +6,17 @@ from dagster_project.domain.study import AFFECTIVE_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Step
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
+from dagster_project.report.figures.parts import (
+    CORRECTED,
+    WILSON,
+    Basis,
+    Cells,
+    Figure,
+    counts,
+    is_corrected,
+    not_corrected,
+    table,
+)
 from dagster_project.report.selection import Row
 
 
@@ -56,8 +66,17 @@ def prevalence(ctx: Context) -> Figure | None:
             table(
                 "Prevalence by type",
                 ("Category",),
-                ("Conversations", "Users", "Share", words.INTERVAL, *(CORRECTED if _is_corrected(rows) else ())),
-                [((ctx.label(r["category"]),), r, _prevalence_cells(r, _is_corrected(rows))) for r in rows],
+                (
+                    "Conversations",
+                    "Users",
+                    "Share",
+                    words.INTERVAL,
+                    *(CORRECTED if is_corrected(rows, "corrected_share") else ()),
+                ),
+                [
+                    ((ctx.label(r["category"]),), r, _prevalence_cells(r, is_corrected(rows, "corrected_share")))
+                    for r in rows
+                ],
             ),
             table(
                 "From all conversations to those analysed",
@@ -77,20 +96,12 @@ def prevalence(ctx: Context) -> Figure | None:
     )
 
 
-CORRECTED = ("Corrected", f"Corrected, {words.INTERVAL}")
-
-
-def _is_corrected(rows: Sequence[Row]) -> bool:
-    """Whether any share is corrected: only then do the columns stand beside the raw ones."""
-    return any(row.get("corrected_share") is not None for row in rows)
-
-
 def _correction(ctx: Context, any_type: Row, rows: Sequence[Row]) -> str:
     """The corrected share of affective conversations beside the raw one, or why there is none."""
     if not ctx.rows("agreement"):
         return ""
-    if not _is_corrected(rows):
-        return "People labelled too few conversations to correct a share by: all shares are as the labeller gives them."
+    if not is_corrected(rows, "corrected_share"):
+        return not_corrected("a share", "shares")
     value = any_type.get("corrected_share")
     told = "The table has the corrected shares beside the raw ones; where one is missing, too few were labelled."
     if value is None:

@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import WILSON, Basis, Cells, Figure, counts, table
+from dagster_project.report.figures.parts import (
+    CORRECTED,
+    WILSON,
+    Basis,
+    Cells,
+    Figure,
+    counts,
+    is_corrected,
+    not_corrected,
+    table,
+)
 from dagster_project.report.selection import Row
 
 KINDS = ("safety", "refusal", "boundary", "challenge", "correction", "other")
@@ -29,6 +39,7 @@ def pushback(ctx: Context) -> Figure | None:
         rate, _ = words.share_of(whole, "rate", "rate_low", "rate_high")
         title = f"The assistant pushes back in {rate} of the analysed conversations"
     main = [r for r in rows if r["position"] == "any"]
+    more = CORRECTED if is_corrected(main, "corrected_rate") else ()
     placed = [r for r in rows if r["kind"] == "any" and r["position"] != "any"]
     rest = [r for r in rows if r["kind"] != "any" and r["position"] != "any"]
     keys = ("Type", "Kind", "Where first")
@@ -76,10 +87,11 @@ def pushback(ctx: Context) -> Figure | None:
             f"Dot: rate. Line: {words.INTERVAL}. A conversation may show several kinds; thirds are of "
             "the assistant’s turns.",
             ctx.agreement("pushback"),
+            *_correction(ctx, whole, main),
             *reasons,
         ),
         tables=(
-            table("Pushback by type and kind", keys[:2], measures, _pushback_rows(ctx, main, 2)),
+            table("Pushback by type and kind", keys[:2], (*measures, *more), _pushback_rows(ctx, main, 2, bool(more))),
             table("Where pushback first occurs", (keys[0], keys[2]), measures, _pushback_rows(ctx, placed, 0)),
             table("Each kind by position", keys, measures, _pushback_rows(ctx, rest, 3), folded=True),
         ),
@@ -95,7 +107,23 @@ def pushback(ctx: Context) -> Figure | None:
     )
 
 
-def _pushback_rows(ctx: Context, rows: Sequence[Row], keys: int) -> list[tuple[tuple[str, ...], Row, tuple[str, ...]]]:
+def _correction(ctx: Context, whole: Row, rows: Sequence[Row]) -> tuple[str, ...]:
+    """The corrected rate of any pushback beside the raw one, or that there is none."""
+    if not any(row["facet"] == "pushback" for row in ctx.rows("agreement")):
+        return ()
+    if not is_corrected(rows, "corrected_rate"):
+        return (not_corrected("a rate", "rates"),)
+    told = "The table has corrected rates beside the raw ones, of the types as the labeller finds them."
+    if whole.get("corrected_rate") is None:
+        return (told,)
+    corrected, interval = words.share_of(whole, "corrected_rate", "corrected_low", "corrected_high")
+    raw, _ = words.share_of(whole, "rate", "rate_low", "rate_high")
+    return (f"Corrected for the labeller's error, {raw} with any pushback are {corrected} ({interval}). {told}",)
+
+
+def _pushback_rows(
+    ctx: Context, rows: Sequence[Row], keys: int, corrected: bool = False
+) -> list[tuple[tuple[str, ...], Row, tuple[str, ...]]]:
     """keys: 2 = type and kind, 3 = type, kind and position, 0 = type and position."""
     found: list[tuple[tuple[str, ...], Row, tuple[str, ...]]] = []
     for r in rows:
@@ -107,6 +135,7 @@ def _pushback_rows(ctx: Context, rows: Sequence[Row], keys: int) -> list[tuple[t
             words.count(r["of_conversations"]),
             words.count(r["of_users"]),
             *words.share_of(r, "rate", "rate_low", "rate_high"),
+            *(words.share_of(r, "corrected_rate", "corrected_low", "corrected_high") if corrected else ()),
         )
         found.append((shown, r, measures))
     return found

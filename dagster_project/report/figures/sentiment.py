@@ -6,7 +6,17 @@ from dagster_project.domain.study import TALK_TYPES
 from dagster_project.report import charts, words
 from dagster_project.report.charts import Estimate, Shift
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import BOOTSTRAP, Basis, Cells, Figure, counts, table
+from dagster_project.report.figures.parts import (
+    BOOTSTRAP,
+    CORRECTED,
+    Basis,
+    Cells,
+    Figure,
+    counts,
+    is_corrected,
+    not_corrected,
+    table,
+)
 from dagster_project.report.selection import Row
 
 LATER = "Change without the first message: second and third to the last three"
@@ -40,6 +50,7 @@ def sentiment(ctx: Context) -> Figure | None:
         for t in (r["affective_type"],)
     ]
     whole = by.get("any", {})
+    corrected = is_corrected(rows, "corrected_change")
     return Figure(
         number=4,
         slug="sentiment",
@@ -71,6 +82,7 @@ def sentiment(ctx: Context) -> Figure | None:
             f"Dot: change. Line: {words.INTERVAL}.",
             "Expressed tone is not a person’s state, and a change within a conversation is not an outcome.",
             *(READING if later else ()),
+            *_correction(ctx, whole, corrected),
         ),
         tables=(
             table(
@@ -86,8 +98,9 @@ def sentiment(ctx: Context) -> Figure | None:
                     "First",
                     "Later change",
                     LATER_ENDS,
+                    *(("Corrected start", "Corrected end", *CORRECTED) if corrected else ()),
                 ),
-                [((ctx.type(r["affective_type"]),), r, _tone_cells(r)) for r in rows],
+                [((ctx.type(r["affective_type"]),), r, _tone_cells(r, corrected)) for r in rows],
             ),
         ),
         trend=ctx.trend(
@@ -102,12 +115,33 @@ def sentiment(ctx: Context) -> Figure | None:
     )
 
 
-def _tone_cells(row: Row) -> tuple[str, ...]:
+def _correction(ctx: Context, whole: Row, corrected: bool) -> tuple[str, ...]:
+    """The corrected change beside the raw one, or that there is none."""
+    if not ctx.rows("agreement"):
+        return ()
+    if not corrected:
+        return (not_corrected("a mean", "means"),)
+    told = (
+        "The table has corrected means beside the raw ones; where one is missing, too few conversations of the type "
+        "were labelled by people, message by message."
+    )
+    if whole.get("corrected_change") is None:
+        return (told,)
+    value, between = words.signed_of(whole, "corrected_change", "corrected_change_low", "corrected_change_high")
+    raw, _ = words.signed_of(whole, "sentiment_change", "change_low", "change_high")
+    return (f"Corrected for the labeller's error, a change of {raw} is {value} ({between}). {told}",)
+
+
+def _tone_cells(row: Row, corrected: bool) -> tuple[str, ...]:
     start, end = row["sentiment_start"], row["sentiment_end"]
     tone = words.signed(start, end), words.signed(end, start)
     change = words.signed_of(row, "sentiment_change", "change_low", "change_high")
     later = words.signed_of(row, "later_change", "later_low", "later_high")
-    return (*counts(row), *tone, *change, words.signed(row.get("tone_first")), *later)
+    raw = (*counts(row), *tone, *change, words.signed(row.get("tone_first")), *later)
+    if not corrected:
+        return raw
+    ends = words.signed(row.get("corrected_start")), words.signed(row.get("corrected_end"))
+    return (*raw, *ends, *words.signed_of(row, "corrected_change", "corrected_change_low", "corrected_change_high"))
 
 
 def _tone_title(rows: Sequence[Row]) -> str:

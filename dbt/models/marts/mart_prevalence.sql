@@ -156,50 +156,7 @@ shares_of_parts as (
     left join hits using (period_key, category)
 ),
 
-coded_by_user as (
-    select
-        period_key,
-        category,
-        is_predicted,
-        user_key,
-        count(*) as n,
-        sum(coded_weight) as weight,
-        coalesce(sum(coded_weight) filter (where is_true), 0) as true_weight
-    from coded
-    group by period_key, category, is_predicted, user_key
-),
-
-coded_sides as (
-    select
-        period_key,
-        category,
-        is_predicted,
-        sum(n)::bigint as n_conversations,
-        count(*) as n_users,
-        share_of_true(list(true_weight), list(weight), sum(n)::bigint) as true_share
-    from coded_by_user
-    group by period_key, category, is_predicted
-),
-
--- What people found among the conversations predicted yes, and among those predicted no.
-coded_cells as (
-    select
-        yes.period_key,
-        yes.category,
-        yes.n_conversations as coded_yes_conversations,
-        yes.n_users as coded_yes_users,
-        no.n_conversations as coded_no_conversations,
-        no.n_users as coded_no_users,
-        if(
-            yes.n_conversations + no.n_conversations >= {{ var("min_coded") }}
-            and least(yes.n_conversations, no.n_conversations) >= {{ var("min_coded_a_side") }},
-            struct_pack(yes := yes.true_share, no := no.true_share),
-            null
-        ) as found
-    from coded_sides as yes
-    inner join coded_sides as no
-        on yes.period_key = no.period_key and yes.category = no.category and yes.is_predicted and not no.is_predicted
-),
+{{ coded_cells("coded", cell=["category"]) }},
 
 estimated as (
     select
@@ -222,10 +179,7 @@ estimated as (
 corrected as (
     select
         estimated.*,
-        coalesce(coded_yes_conversations, 0) as coded_yes_conversations,
-        coalesce(coded_yes_users, 0) as coded_yes_users,
-        coalesce(coded_no_conversations, 0) as coded_no_conversations,
-        coalesce(coded_no_users, 0) as coded_no_users,
+        {{ coded_counts() | indent(8) }},
         found,
         corrected_share(
             struct_pack(value := share, low := share_interval.low, high := share_interval.high), found.yes, found.no
@@ -254,12 +208,7 @@ select
 
     -- correction
     {{ coded_columns() | indent(4) }},
-    found.yes.value as true_of_yes,
-    found.yes.low as true_of_yes_low,
-    found.yes.high as true_of_yes_high,
-    found.no.value as true_of_no,
-    found.no.low as true_of_no_low,
-    found.no.high as true_of_no_high,
+    {{ coded_estimates() | indent(4) }},
     correction.value as corrected_share,
     correction.low as corrected_low,
     correction.high as corrected_high

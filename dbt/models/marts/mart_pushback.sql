@@ -13,6 +13,11 @@ pushback as (
     select * from {{ ref("int_pushback") }}
 ),
 
+coded as (
+    select * from {{ ref("int_coded_pushback") }}
+    semi join periods using (period_key)
+),
+
 members as (
     select
         analysed.period_key,
@@ -56,6 +61,26 @@ estimated as (
         *,
         wilson_interval(share, residual_square, of_conversations, of_users, of_kish) as rate_interval
     from cells
+),
+
+{{ coded_cells("coded", cell=["affective_type", "kind"]) }},
+
+-- People say which kinds there are, and not where: a position has no correction.
+corrected as (
+    select
+        estimated.*,
+        {{ coded_counts() | indent(8) }},
+        found,
+        corrected_share(
+            struct_pack(value := share, low := rate_interval.low, high := rate_interval.high), found.yes, found.no
+        ) as correction
+    from estimated
+    left join coded_cells
+        on
+            estimated.period_key = coded_cells.period_key
+            and estimated.affective_type = coded_cells.affective_type
+            and estimated.kind = coded_cells.kind
+            and estimated.position = 'any'
 )
 
 select
@@ -75,5 +100,12 @@ select
     -- estimates
     share as rate,
     rate_interval.low as rate_low,
-    rate_interval.high as rate_high
-from estimated
+    rate_interval.high as rate_high,
+
+    -- correction
+    {{ coded_columns() | indent(4) }},
+    {{ coded_estimates() | indent(4) }},
+    correction.value as corrected_rate,
+    correction.low as corrected_low,
+    correction.high as corrected_high
+from corrected

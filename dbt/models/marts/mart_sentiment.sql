@@ -11,6 +11,11 @@ sentiment as (
     select * from {{ ref("int_sentiment") }}
 ),
 
+coded as (
+    select * from {{ ref("int_coded_sentiment") }}
+    semi join periods using (period_key)
+),
+
 by_user as (
     select
         analysed.period_key,
@@ -50,6 +55,59 @@ cells as (
     group by period_key, affective_type
 ),
 
+coded_by_user as (
+    select
+        period_key,
+        affective_type,
+        user_key,
+        count(*) as n,
+        sum(coded_weight) as weight,
+        sum(coded_weight * predicted_start) as predicted_start,
+        sum(coded_weight * predicted_end) as predicted_end,
+        sum(coded_weight * (predicted_end - predicted_start)) as predicted_change,
+        sum(coded_weight * true_start) as true_start,
+        sum(coded_weight * true_end) as true_end,
+        sum(coded_weight * (true_end - true_start)) as true_change
+    from coded
+    group by period_key, affective_type, user_key
+),
+
+-- Every user of a cell, with zeros where people labelled none of their conversations: prediction_powered.UserSums.
+sums as (
+    select
+        by_user.*,
+        coalesce(coded_by_user.n, 0) as coded_n,
+        coalesce(coded_by_user.weight, 0) as coded_weight,
+        coalesce(predicted_start, 0) as predicted_start,
+        coalesce(predicted_end, 0) as predicted_end,
+        coalesce(predicted_change, 0) as predicted_change,
+        coalesce(true_start, 0) as true_start,
+        coalesce(true_end, 0) as true_end,
+        coalesce(true_change, 0) as true_change
+    from by_user
+    left join coded_by_user using (period_key, affective_type, user_key)
+),
+
+labelled as (
+    select
+        period_key,
+        affective_type,
+        sum(coded_n)::bigint as coded_conversations,
+        count(*) filter (where coded_n > 0) as coded_users,
+        prediction_powered_mean(
+            list(true_start), list(predicted_start), list(coded_weight), list(start_sum), list(weight)
+        ) as corrected_start,
+        prediction_powered_mean(
+            list(true_end), list(predicted_end), list(coded_weight), list(end_sum), list(weight)
+        ) as corrected_end,
+        prediction_powered_mean(
+            list(true_change), list(predicted_change), list(coded_weight), list(change_sum), list(weight)
+        ) as corrected_change
+    from sums
+    group by period_key, affective_type
+    having sum(coded_n) >= {{ var("min_coded") }}
+),
+
 grid as (
     select
         {{ period_columns() | indent(8) }},
@@ -81,6 +139,16 @@ select
     round(tone_next, 12) as tone_next,
     round(later_change, 12) as later_change,
     later_interval.low as later_low,
-    later_interval.high as later_high
+    later_interval.high as later_high,
+
+    -- correction
+    coalesce(coded_conversations, 0) as coded_conversations,
+    coalesce(coded_users, 0) as coded_users,
+    corrected_start.value as corrected_start,
+    corrected_end.value as corrected_end,
+    corrected_change.value as corrected_change,
+    corrected_change.low as corrected_change_low,
+    corrected_change.high as corrected_change_high
 from grid
 left join cells using (period_key, affective_type)
+left join labelled using (period_key, affective_type)

@@ -24,5 +24,14 @@ select
     -- estimates
     rate,
     rate_low,
-    rate_high
+    rate_high,
+
+    -- correction
+    {{ coded_columns() | indent(4) }},
+    true_of_yes,
+    true_of_yes_low,
+    true_of_yes_high,
+    true_of_no,
+    true_of_no_low,
+    true_of_no_high
 from pushback

@@ -31,5 +31,14 @@ select
     tone_next,
     later_change,
     later_low,
-    later_high
+    later_high,
+
+    -- correction
+    coded_conversations,
+    coded_users,
+    corrected_start,
+    corrected_end,
+    corrected_change,
+    corrected_change_low,
+    corrected_change_high
 from sentiment

@@ -24,6 +24,14 @@ coded as (
     select * from {{ ref("int_coded_conversations") }}
 ),
 
+coded_pushback as (
+    select * from {{ ref("int_coded_pushback") }}
+),
+
+coded_sentiment as (
+    select * from {{ ref("int_coded_sentiment") }}
+),
+
 conversations as (
     select * from {{ ref("int_conversations") }}
 ),
@@ -131,6 +139,49 @@ judged as (
         'agreement' as table_name,
         if(category = 'pushback', 'pushback', 'affective_type') as cell
     from coded
+),
+
+-- What people said counts by itself: a few changed answers move what is corrected by them, though nobody came or went.
+-- Under as many labelled conversations of a type as a correction needs, none is told, and there is nothing to compare.
+answers as (
+    select
+        period_key,
+        user_key,
+        conversation_key,
+        'answers_agreement' as table_name,
+        if(category = 'pushback', 'pushback', 'affective_type') as cell,
+        concat_ws(
+            ' ', any_value(coded_weight), string_agg(category, ' ' order by category) filter (where is_true)
+        ) as answered
+    from coded
+    group by all
+),
+
+answers_pushback as (
+    select
+        period_key,
+        user_key,
+        conversation_key,
+        'answers_pushback' as table_name,
+        affective_type as cell,
+        concat_ws(
+            ' ', any_value(coded_weight), string_agg(kind, ' ' order by kind) filter (where is_true)
+        ) as answered
+    from coded_pushback
+    group by period_key, user_key, conversation_key, affective_type
+    qualify count(*) over (partition by period_key, affective_type) >= {{ var("min_coded") }}
+),
+
+answers_sentiment as (
+    select
+        period_key,
+        user_key,
+        conversation_key,
+        'answers_sentiment' as table_name,
+        affective_type as cell,
+        concat_ws(' ', coded_weight, true_start, true_end) as answered
+    from coded_sentiment
+    qualify count(*) over (partition by period_key, affective_type) >= {{ var("min_coded") }}
 ),
 
 long_conversations as (
@@ -252,6 +303,12 @@ cells as (
     union all by name
     select * from judged
     union all by name
+    select * from answers
+    union all by name
+    select * from answers_pushback
+    union all by name
+    select * from answers_sentiment
+    union all by name
     select * from long_conversations
     union all by name
     select * from drift
@@ -272,6 +329,9 @@ select
     -- what a mean is made of, where the cell has one
     sentiment_start,
     sentiment_end,
-    tone_first
+    tone_first,
+
+    -- what people answered, with its weight
+    answered
 from cells
 where cell is not null and table_name is not null
