@@ -28,10 +28,9 @@ DescribedAs = Callable[[Sequence["Description"]], Vectors]
 """The same for descriptions, which are kept under the content that they describe."""
 
 WINDOW_CHARACTERS = 400
-"""The first window is the local classifier's first one: the cached vector serves both."""
+"""The first and, of a talk up to `READ_CHARACTERS`, the last window are the local classifier's own: their vectors are
+there."""
 MOST_WINDOWS = 4
-LEAST_CHARACTERS = 100
-"""What is left over at the end and shorter than this says too little to weigh as much as a window."""
 FIRST_SHARE = np.float32(2 / 3)
 """What the beginning weighs beside all that is read of the rest: it says what the person came with, the rest where that
 went. All windows alike lost topics of emotional support, the beginning alone those of long talks (decision 0037)."""
@@ -83,13 +82,14 @@ def embedded_windows(human: Sequence[str]) -> tuple[str, ...]:
 
 
 def _windows(brought: str) -> tuple[str, ...]:
-    """The first window, and at most three more at even distances up to the last."""
+    """The beginning; of what is longer than two windows the end, and what fits between them at even distances."""
     flat = " ".join(brought.split())
-    pieces = [flat[start : start + WINDOW_CHARACTERS] for start in range(0, len(flat), WINDOW_CHARACTERS)]
-    rest = [piece for piece in pieces[1:] if len(piece) >= LEAST_CHARACTERS]
-    more = min(MOST_WINDOWS - 1, len(rest))
-    steps = max(more - 1, 1)
-    return (*pieces[:1], *(rest[(len(rest) - 1) * i // steps] for i in range(more)))
+    if not flat:
+        return ()
+    n = min(MOST_WINDOWS, len(flat) // WINDOW_CHARACTERS) if len(flat) > 2 * WINDOW_CHARACTERS else 1
+    last = len(flat) - WINDOW_CHARACTERS
+    starts = [last * i // (n - 1) for i in range(n)] if n > 1 else [0]
+    return tuple(flat[start : start + WINDOW_CHARACTERS] for start in starts)
 
 
 def pooled(windows: Vectors) -> Vectors:

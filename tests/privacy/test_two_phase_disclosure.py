@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dagster_project.domain.disclosure.audit import audit
@@ -141,6 +141,9 @@ def told(above: int, below: int, users: int, clustering: float) -> Row | None:
 
 
 @given(st.integers(6, 400), st.integers(1, 9), st.floats(1.0, 2.0), st.floats(0.5, 1.0))
+@example(6, 9, 1.0, 0.5)
+@example(14, 5, 1.03, 0.58)
+@example(153, 7, 1.1, 0.84)
 @settings(max_examples=6, deadline=None)
 def test_the_ends_of_an_interval_tell_no_more(above: int, below: int, clustering: float, spread: float) -> None:
     """Prevents a lopsided interval from telling how many hits the sample had: nobody, or k and more, look the same.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dagster_project.domain.disclosure.readings import behind_count
 from dagster_project.domain.disclosure.rules import Rules
-from dagster_project.domain.estimation.two_phase import Part, relative_width, two_phase_interval
+from dagster_project.domain.estimation.two_phase import Part, interval_of_few, relative_width, two_phase_interval
 from dagster_project.domain.estimation.wilson import (
     clustered_wilson_interval,
     residual_square,
@@ -233,3 +233,20 @@ def test_the_contracts_settings_are_known(tmp_path: Path) -> None:
     chosen = read_settings(file).screening
     assert (chosen.mode, chosen.sample_rate, chosen.cut) == ("two_phase", 0.07, 0.3)
     assert missed_below(chosen.cut) is not None and missed_below(0.9) is None
+
+
+@pytest.mark.parametrize(("above", "quiet"), [(60, 0), (60, 30), (40, 60), (15, 90)])
+def test_an_interval_that_does_not_tell_how_few_were_sampled_still_covers(above: int, quiet: int) -> None:
+    """Prevents what is hidden from a reader from being hidden by an interval that is wrong."""
+    draw, n, rate, few, per_user = np.random.default_rng(above + quiet), 12_000, 0.1, 10, 5
+    truth, held, tried = (above + quiet) / n, 0, 0
+    for _ in range(2000):
+        # Whole users above the cut, up to five of their conversations at once, come and go with the day.
+        hits = per_user * draw.poisson(above / per_user)
+        below = draw.binomial(quiet, rate)
+        if below < few:
+            low, high = interval_of_few(hits + below / rate, n, 1 / rate, few, per_user)
+            held, tried = held + (low <= truth <= high), tried + 1
+    assert tried > 500 and held / tried >= 0.94
+    narrow, wide = (interval_of_few(100, n, 10, few, 1), interval_of_few(100, n, 10, few, 5))
+    assert wide.low <= narrow.low < narrow.high < wide.high

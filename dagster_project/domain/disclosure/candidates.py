@@ -53,6 +53,17 @@ def conversations(row: Row, column: str, table: Table, rules: Rules) -> int:
     return math.floor(number(row, WEIGHT_OF[column], table) + 0.5)
 
 
+def sampled_below(row: Row, table: Table, rules: Rules) -> float:
+    """How many of a cell's conversations were sampled below the cut; 0 in a census.
+
+    Raises CandidateError as `conversations` does.
+    """
+    if not rules.is_weighted(table):
+        return 0.0
+    own = count(row, "n_conversations", table)
+    return (conversations(row, "n_conversations", table, rules) - own) / rules.more_below
+
+
 def largest_weight(prevalence: Sequence[Row]) -> float:
     """The largest sampling weight of any period; 1 in a census. Raises CandidateError."""
     weights = [number(row, "largest_weight", TABLES["prevalence"]) for row in prevalence if row.get("largest_weight")]

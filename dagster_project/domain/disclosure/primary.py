@@ -12,9 +12,16 @@ from decimal import Decimal
 from enum import StrEnum
 
 from dagster_project.domain.columns import Role, Table
-from dagster_project.domain.disclosure.candidates import CandidateError, Row, conversations, count, number
+from dagster_project.domain.disclosure.candidates import (
+    CandidateError,
+    Row,
+    conversations,
+    count,
+    number,
+    sampled_below,
+)
 from dagster_project.domain.disclosure.rounding import grid_step, round_count, to_grid
-from dagster_project.domain.disclosure.rules import Rules
+from dagster_project.domain.disclosure.rules import Rules, WeightedRules
 from dagster_project.domain.tables import PREVALENCE, TABLES
 
 
@@ -25,6 +32,7 @@ class Reason(StrEnum):
     FEW_CONVERSATIONS = "few_conversations"
     FEW_IN_DENOMINATOR = "few_in_denominator"
     FEW_IN_DIFFERENCE = "few_in_difference"
+    FEW_IN_SAMPLE = "few_in_sample"
     DOMINANCE = "dominance"
     END_OF_SCALE = "end_of_scale"
     SMALL_ORGANISATION = "small_organisation"
@@ -77,6 +85,8 @@ def reason_to_withhold(row: Row, table: Table, rules: Rules) -> Reason | None:
         return Reason.FEW_USERS
     if n_conversations < fewest or conversations(row, "n_conversations", table, rules) < least.conversations:
         return Reason.FEW_CONVERSATIONS
+    if _tells_of_few_in_the_sample(row, table, rules):
+        return Reason.FEW_IN_SAMPLE
     if table.is_rate:
         of_users, of_conversations = count(row, "of_users", table), count(row, "of_conversations", table)
         of_all = conversations(row, "of_conversations", table, rules)
@@ -93,6 +103,21 @@ def reason_to_withhold(row: Row, table: Table, rules: Rules) -> Reason | None:
     if table.is_sensitive and _at_end_of_scale(row, table, rules):
         return Reason.END_OF_SCALE
     return None
+
+
+def _tells_of_few_in_the_sample(row: Row, table: Table, rules: Rules) -> bool:
+    """Whether fewer than k of a cell's conversations were sampled below the cut, and its users show that some were.
+
+    So few users cannot have had as many conversations as are published: that there were hits below the cut is plain,
+    and the ends of the interval would say that they were few. Where they can, a cell without any looks the same.
+    """
+    if not isinstance(rules, WeightedRules) or not rules.is_weighted(table) or table.is_total(row):
+        return False
+    if not 0.5 < sampled_below(row, table, rules) < rules.min_users - 0.5:
+        return False
+    least = rules.of(table)
+    published = round_count(conversations(row, "n_conversations", table, rules), least.base, least.conversations)
+    return published - least.base // 2 > rules.max_conversations_per_user * count(row, "n_users", table)
 
 
 def _at_end_of_scale(row: Row, table: Table, rules: Rules) -> bool:

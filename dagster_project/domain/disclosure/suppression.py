@@ -20,6 +20,7 @@ from dagster_project.domain.disclosure.candidates import (
     count,
     largest_weight,
     number,
+    sampled_below,
 )
 from dagster_project.domain.disclosure.complementary import protect
 from dagster_project.domain.disclosure.corrections import Earlier
@@ -33,8 +34,9 @@ from dagster_project.domain.disclosure.editions import (
 )
 from dagster_project.domain.disclosure.primary import Decisions, primary
 from dagster_project.domain.disclosure.rounding import grid_step, outward, round_count, to_grid
-from dagster_project.domain.disclosure.rules import Rules, Thresholds
+from dagster_project.domain.disclosure.rules import Rules, Thresholds, WeightedRules
 from dagster_project.domain.estimation.correction import Estimate, corrected_share
+from dagster_project.domain.estimation.two_phase import interval_of_few
 from dagster_project.domain.tables import AGREEMENT, PREVALENCE, PUSHBACK, TABLES
 
 
@@ -138,7 +140,7 @@ def _published(row: Row, table: Table, rules: Rules) -> PublishedRow:
                 out[column.name] = float(mean)
             case _:
                 out[column.name] = None
-    _fill_ends(out, row, table, centres, rules, step)
+    _fill_ends(out, row, table, centres, rules, step, denominator)
     _fill_corrected(out, row, table, least, step)
     return {**out, "suppressed": False}
 
@@ -157,7 +159,7 @@ def _step_among(row: Row, column: Column, table: Table, least: Thresholds, rules
 
 
 def _fill_ends(
-    out: PublishedRow, row: Row, table: Table, centres: Mapping[str, Decimal], rules: Rules, step: Decimal
+    out: PublishedRow, row: Row, table: Table, centres: Mapping[str, Decimal], rules: Rules, step: Decimal, of: int
 ) -> None:
     lows = {c.around: c for c in table.columns if c.role is Role.LOW and c.around}
     highs = {c.around: c for c in table.columns if c.role is Role.HIGH and c.around}
@@ -169,9 +171,25 @@ def _fill_ends(
         if ends[0] > ends[1]:
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
         around = next(c for c in table.columns if c.name == measure)
+        if around.role is Role.SHARE and _is_of_few_in_the_sample(row, table, rules):
+            ends = _ends_of_few(int(number(out, "n_conversations", table)), of, rules)
         own = _step_among(row, around, table, rules.of(table), rules) if around.among else step
         published = outward(*ends, centres[measure], own, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
+
+
+def _is_of_few_in_the_sample(row: Row, table: Table, rules: Rules) -> bool:
+    return (
+        rules.is_weighted(table)
+        and not table.is_total(row)
+        and sampled_below(row, table, rules) < rules.min_users - 0.5
+    )
+
+
+def _ends_of_few(hits: int, of: int, rules: Rules) -> tuple[float, float]:
+    """Of a share whose own interval would tell how few hits the sample had: the same for all that would be few."""
+    assert isinstance(rules, WeightedRules)
+    return interval_of_few(hits, of, rules.largest_weight, rules.min_users, rules.max_conversations_per_user)
 
 
 def _is_measured(row: Row, column: Column, table: Table, least: Thresholds) -> bool:

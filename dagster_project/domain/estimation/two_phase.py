@@ -15,6 +15,7 @@ where the sample found nothing there; Wilson's end says what may.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 from dagster_project.domain.estimation.wilson import CONFIDENCE, Interval, clustered_wilson_interval
@@ -50,6 +51,22 @@ def two_phase_interval(
     down = math.hypot(above.share - over.low, below_part * (below.share - under.low))
     up = math.hypot(over.high - above.share, below_part * (under.high - below.share))
     return Interval(max(0.0, value - down), min(1.0, value + up))
+
+
+def interval_of_few(hits: float, of: float, weight: float, fewest: int, per_user: int) -> Interval:
+    """An interval of hits / of where fewer than `fewest` hits were sampled, made of published numbers alone.
+
+    An interval as above tells how few they were: it grows with each. This one is as wide as `fewest` of them make it,
+    and the same for none. weight: how many a sampled hit stands for. Its variance is the sum of the largest that each
+    part can have: `fewest` * weight ** 2 of the sampled hits (Poisson), hits * per_user of the others where a user has
+    at most per_user of them, share ** 2 * weight * of of the denominator (linearised ratio: Särndal, Swensson &
+    Wretman 1992, section 5.6). `Interval` of shares, within [0, 1].
+    """
+    share = min(hits / of, 1.0)
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(
+        fewest * weight**2 + per_user * hits + share**2 * weight * of
+    )
+    return Interval(max(0.0, share - half / of), min(1.0, share + half / of))
 
 
 def relative_width(share: float, missed: float, sample_rate: float, clustering: float = 1.0) -> float:
