@@ -153,7 +153,7 @@ def _of_topics(workspace: Workspace, labelled: Mapping[date, bool], days: Collec
     labelled: whether each landed day is; phrases are of all days of the periods that the days touch, vectors of the
     days themselves: what was embedded before is kept.
     """
-    from dagster_project.topics.costs import Texts, human_texts, names_at_most, phrases
+    from dagster_project.topics.costs import Texts, names_at_most, phrases
     from dagster_project.topics.working import describes
 
     settings, detail = workspace.settings, workspace.answers("detail")
@@ -174,7 +174,7 @@ def _of_topics(workspace: Workspace, labelled: Mapping[date, bool], days: Collec
         wanted = types if labelled[day] else keyed_sample(list(conversations), ANALYSED_SHARE, "screening")
         for key in wanted if sends and day in days else ():
             if key in conversations:
-                texts.add(human_texts(conversations[key].messages))
+                texts.add([m.content for m in conversations[key].human_messages])
     told: dict[str, Any] = {}
     if asks:
         n = names_at_most(found, kind, workspace.policy.rules.min_topic_conversations)

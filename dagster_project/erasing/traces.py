@@ -74,7 +74,7 @@ def forget(
 
 def embedded_texts(conversation: Conversation) -> set[str]:
     """Every text that the local classifier or the topics may have embedded of a conversation, and some they did not."""
-    human = [m.content for m in conversation.messages if m.role is Role.USER]
+    human = [m.content for m in conversation.human_messages]
     texts = {*screen_view(conversation).windows, *(turn.window for turn in turns(conversation))}
     texts.update(edges(content, MESSAGE_CHARACTERS) for content in human)
     texts.update(embedded_windows(human))

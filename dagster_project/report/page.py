@@ -4,8 +4,6 @@ Lives here: what stands on the page and in which order. Not here: the figures (`
 (`templates/`), charts as files (`pictures.py`), where a page is written (`storage/publication.py`).
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from dagster_project.report.figures.sentiment import sentiment
 from dagster_project.report.figures.topics import topics
 from dagster_project.report.figures.use import use
 from dagster_project.report.glossary import FirstUses, of_the_report
+from dagster_project.report.html import environment, styled
 from dagster_project.report.measured import facts, measured
 from dagster_project.report.selection import Published
 
@@ -116,20 +115,10 @@ def _said(figure: Figure, fact: Fact) -> str:
 
 
 def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_line: str | None) -> str:
-    import jinja2
-
     published, period, book = context.published, context.period, context.codebook
     manifest = published.manifest
-    style = (HERE / "style.css").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["words"] = FirstUses(of_the_report())
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    pages = environment()
+    pages.filters["words"] = FirstUses(of_the_report())
     policy = published.about(period, "policy", {})
     rules = policy_rows(policy)
     reasoned = any(reason for _, _, reason in rules)
@@ -137,9 +126,8 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
     lacking = list(published.about(period, "not_measured", []))
     titles = {f.id: f.title for f in book}
     private = {f.id for f in book if f.publish == "no"}
-    return environment.get_template("page.html.j2").render(
-        style=style,
-        style_digest=digest,
+    return pages.get_template("page.html.j2").render(
+        **styled("style.css"),
         notice=notice,
         notice_label="Synthetic" if "synthetic" in (notice or "").lower() else "Notice",
         help_line=help_line or HELP_LINE,

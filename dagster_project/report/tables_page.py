@@ -5,8 +5,6 @@ somebody's own or of a person. Not here: the same as docs (`docs/generate/tables
 (`page.py`).
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +14,9 @@ import polars as pl
 
 from dagster_project.domain.columns import COMMON_COLUMNS, SUPPRESSED, Role
 from dagster_project.domain.tables import PUBLISHED
+from dagster_project.report.html import environment, styled
 
-HERE = Path(__file__).parent
-MODELS = HERE.parents[0] / "dbt" / "models"
+MODELS = Path(__file__).parents[1] / "dbt" / "models"
 _READS = re.compile(r"\{\{\s*(?:ref\(\s*|source\(\s*['\"]\w+['\"]\s*,\s*)['\"](\w+)['\"]")
 
 
@@ -47,23 +45,16 @@ def tables_page(tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, Any])
 
     tables: the published tables by name, as written. manifest: what `manifest.json` says. Equal input gives equal text.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = (HERE / "tables.css").read_text(encoding="utf-8")
     reads = reads_of_models()
-    return environment.get_template("tables.html.j2").render(
-        style=style,
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        release_id=manifest["release_id"],
-        code_version=manifest["code_version"],
-        common=(*COMMON_COLUMNS, SUPPRESSED),
-        tables=[(PUBLISHED[name], lineage(name, reads)) for name in tables if name in PUBLISHED],
-        key=Role.KEY,
+    return (
+        environment()
+        .get_template("tables.html.j2")
+        .render(
+            **styled("tables.css"),
+            release_id=manifest["release_id"],
+            code_version=manifest["code_version"],
+            common=(*COMMON_COLUMNS, SUPPRESSED),
+            tables=[(PUBLISHED[name], lineage(name, reads)) for name in tables if name in PUBLISHED],
+            key=Role.KEY,
+        )
     )

@@ -5,7 +5,7 @@ numbers are bounds from the conversations that were, or are taken to be, analyse
 (`estimating.py`), prices (`classifiers/claude/prices.py`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -86,8 +86,3 @@ class Texts:
             "usd": None,
             "budget": "none: the server's own price and limit",
         }
-
-
-def human_texts(messages: Iterable[Message]) -> list[str]:
-    """What the person wrote."""
-    return [message.content for message in messages if message.role is Role.USER]

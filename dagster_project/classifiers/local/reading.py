@@ -88,7 +88,7 @@ def _gather_end(contents: Sequence[str], limit: int) -> str:
 
 def screen_view(conversation: Conversation) -> ScreenView:
     """The person's side, bounded."""
-    human = [m.content for m in conversation.messages if m.role is Role.USER]
+    human = [m.content for m in conversation.human_messages]
     total = sum(len(c) + 1 for c in human)
     if total <= SCREEN_CHARACTERS:
         text = _gather(human, SCREEN_CHARACTERS)
@@ -106,7 +106,7 @@ def screen_view(conversation: Conversation) -> ScreenView:
         windows=windows,
         messages=tuple(c[:MESSAGE_CHARACTERS] for c in human[:STRUCTURE_MESSAGES]),
         n_messages=len(human),
-        assistant=_gather([m.content for m in conversation.messages if m.role is Role.ASSISTANT], 2_000),
+        assistant=_gather([m.content for m in conversation.assistant_messages], 2_000),
     )
 
 

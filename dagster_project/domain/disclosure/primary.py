@@ -105,15 +105,22 @@ def reason_to_withhold(row: Row, table: Table, rules: Rules) -> Reason | None:
     return None
 
 
+def is_of_few_in_the_sample(row: Row, table: Table, rules: Rules) -> bool:
+    """Whether fewer than k of a cell's conversations were sampled below the cut, none included; never in a census."""
+    if not rules.is_weighted(table) or table.is_total(row):
+        return False
+    return sampled_below(row, table, rules) < rules.min_users - 0.5
+
+
 def _tells_of_few_in_the_sample(row: Row, table: Table, rules: Rules) -> bool:
     """Whether fewer than k of a cell's conversations were sampled below the cut, and its users show that some were.
 
     So few users cannot have had as many conversations as are published: that there were hits below the cut is plain,
     and the ends of the interval would say that they were few. Where they can, a cell without any looks the same.
     """
-    if not isinstance(rules, WeightedRules) or not rules.is_weighted(table) or table.is_total(row):
+    if not isinstance(rules, WeightedRules) or not is_of_few_in_the_sample(row, table, rules):
         return False
-    if not 0.5 < sampled_below(row, table, rules) < rules.min_users - 0.5:
+    if sampled_below(row, table, rules) <= 0.5:
         return False
     least = rules.of(table)
     published = round_count(conversations(row, "n_conversations", table, rules), least.base, least.conversations)

@@ -20,7 +20,6 @@ from dagster_project.domain.disclosure.candidates import (
     count,
     largest_weight,
     number,
-    sampled_below,
 )
 from dagster_project.domain.disclosure.complementary import protect
 from dagster_project.domain.disclosure.corrections import Earlier
@@ -32,7 +31,7 @@ from dagster_project.domain.disclosure.editions import (
     forget_unpublished_parents,
     withheld_row,
 )
-from dagster_project.domain.disclosure.primary import Decisions, primary
+from dagster_project.domain.disclosure.primary import Decisions, is_of_few_in_the_sample, primary
 from dagster_project.domain.disclosure.rounding import grid_step, outward, round_count, to_grid
 from dagster_project.domain.disclosure.rules import Rules, Thresholds, WeightedRules
 from dagster_project.domain.estimation.correction import Estimate, corrected_share
@@ -171,19 +170,11 @@ def _fill_ends(
         if ends[0] > ends[1]:
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
         around = next(c for c in table.columns if c.name == measure)
-        if around.role is Role.SHARE and _is_of_few_in_the_sample(row, table, rules):
+        if around.role is Role.SHARE and is_of_few_in_the_sample(row, table, rules):
             ends = _ends_of_few(int(number(out, "n_conversations", table)), of, rules)
         own = _step_among(row, around, table, rules.of(table), rules) if around.among else step
         published = outward(*ends, centres[measure], own, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
-
-
-def _is_of_few_in_the_sample(row: Row, table: Table, rules: Rules) -> bool:
-    return (
-        rules.is_weighted(table)
-        and not table.is_total(row)
-        and sampled_below(row, table, rules) < rules.min_users - 0.5
-    )
 
 
 def _ends_of_few(hits: int, of: int, rules: Rules) -> tuple[float, float]:
