@@ -21,6 +21,7 @@ from dagster_project.storage.database import DatabaseError
 from dagster_project.storage.request_ledger.ledger import RequestLedger
 from dagster_project.storage.request_ledger.records import Budget, LedgerError
 from dagster_project.storage.request_ledger.schema import WORKERS
+from tests.support.effort import statements
 from tests.support.ledger import (
     DAY,
     LABELLER,
@@ -251,11 +252,10 @@ def test_a_broken_connection_is_an_error_without_values_and_the_next_one_works(o
     assert ledger.settle([ok(r) for r in requests]) == 2
 
 
-def test_it_is_quick(open_ledger: Open) -> None:
+def test_many_are_claimed_and_settled_in_few_statements(open_ledger: Open) -> None:
+    """Prevents a day of thousands from waiting for a server's answer to each of them."""
     ledger = open_ledger()
-    began = time.perf_counter()
-    taken = claim(ledger, wanted(*range(1000)), budget=Budget(1e6)).requests
-    claimed = time.perf_counter()
-    ledger.settle([ok(r) for r in taken[:500]])
-    settled = time.perf_counter()
-    assert claimed - began < 1 and settled - claimed < 1
+    with statements(ledger.database) as sent:
+        taken = claim(ledger, wanted(*range(1000)), budget=Budget(1e6)).requests
+        ledger.settle([ok(r) for r in taken[:500]])
+    assert 0 < sent.n < 50

@@ -1,6 +1,5 @@
 """The local classifier with its real weights and embedder: what it says, that it says it again, and what it endures."""
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -231,9 +230,7 @@ def test_a_vector_is_the_same_to_the_bit_alone_in_company_and_on_one_thread() ->
 def test_a_message_of_a_million_tokens_and_ten_thousand_messages_are_endured(classifier: LocalClassifier) -> None:
     huge = said("I am lonely. " * 400_000, "No. " * 500_000, "x" * 5_000_000)
     many = said(*[f"line {i % 50}" for i in range(10_000)])
-    start = time.perf_counter()
     first, second = classifier.classify(FACETS, [huge, many])
-    assert time.perf_counter() - start < 60
     assert len(first.answers["sentiment"].values) == 2
     assert len(second.answers["sentiment"].values) == 5_000
 

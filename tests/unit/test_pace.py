@@ -124,7 +124,7 @@ def test_a_clock_that_is_set_anew_changes_no_pace(database: Database, clock: Clo
     if step < 0:
         assert after[0] - before[-1] == pytest.approx(60 / 600 / 0.97, abs=0.1)
     else:
-        assert after[0] - time.monotonic() < 0.1
+        assert after[0] - time.monotonic() < 60
     assert most_within(after, 1.0) <= 10 + LATE_SECONDS * 10 + 1
 
 
