@@ -1,6 +1,9 @@
-"""Three expectations that Great Expectations lacks: nothing exact beside rounded, nothing told in a withheld row.
+"""What Great Expectations lacks: the same of several columns at once, nothing exact beside rounded, nothing told in
+a withheld row.
 
-Importing this module imports Great Expectations; only `runner.py` does, inside a function.
+Of several columns at once, for two reasons: a suite stays short enough to be read, and what checking costs is an affair
+of how many expectations there are, not of how many rows. Importing this module imports Great Expectations; only
+`runner.py` does, inside a function.
 """
 
 # mypy: ignore-errors
@@ -17,6 +20,58 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 )
 
 TOLERANCE = 1e-6
+Number = Union[int, float, SuiteParameterDict]  # noqa: UP007  (pydantic 1 inside Great Expectations)
+
+
+class MulticolumnValuesNotNull(MulticolumnMapMetricProvider):
+    """Whether each column has a value."""
+
+    condition_metric_name = "multicolumn_values.not_null"
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column_list: Any, **_: Any) -> Any:
+        return column_list.notna().all(axis=1)
+
+
+class ExpectMulticolumnValuesToNotBeNull(MulticolumnMapExpectation):
+    """Expect a value in every column of every row."""
+
+    map_metric = "multicolumn_values.not_null"
+    ignore_row_if: Any = "never"
+
+
+class MulticolumnValuesBetween(MulticolumnMapMetricProvider):
+    """Whether each column's value lies between the two ends, or beyond neither if they are strict; nulls pass."""
+
+    condition_metric_name = "multicolumn_values.between"
+    condition_value_keys = ("min_value", "max_value", "strict")
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column_list: Any, min_value: Any, max_value: Any, strict: bool, **_: Any) -> Any:
+        passes = column_list.isna()
+        inside = ~passes
+        if min_value is not None:
+            inside &= column_list.gt(min_value) if strict else column_list.ge(min_value)
+        if max_value is not None:
+            inside &= column_list.lt(max_value) if strict else column_list.le(max_value)
+        return (passes | inside).all(axis=1)
+
+
+class ExpectMulticolumnValuesToBeBetween(MulticolumnMapExpectation):
+    """Expect the values of all columns to lie between two ends, these included unless `strict`; nulls pass."""
+
+    min_value: Union[Number, None] = None  # noqa: UP007
+    max_value: Union[Number, None] = None  # noqa: UP007
+    strict: bool = False
+
+    map_metric = "multicolumn_values.between"
+    success_keys = ("min_value", "max_value", "strict", "mostly")
+    ignore_row_if: Any = "never"
+
+
+def _multiples(values: Any, base: float) -> Any:
+    steps = values.astype("float64") / base
+    return steps.isna() | ((steps - steps.round()).abs() < TOLERANCE)
 
 
 class ColumnValuesMultipleOf(ColumnMapMetricProvider):
@@ -27,17 +82,55 @@ class ColumnValuesMultipleOf(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: Any, base: float, **_: Any) -> Any:
-        steps = column.astype("float64") / base
-        return (steps - steps.round()).abs() < TOLERANCE
+        return _multiples(column, base)
 
 
 class ExpectColumnValuesToBeMultipleOf(ColumnMapExpectation):
     """Expect the values of a column to be multiples of a base; nulls pass."""
 
-    base: Union[int, float, SuiteParameterDict]  # noqa: UP007  (pydantic 1 inside Great Expectations)
+    base: Number
 
     map_metric = "column_values.multiple_of"
     success_keys = ("base", "mostly")
+
+
+class MulticolumnValuesMultipleOf(MulticolumnMapMetricProvider):
+    """The same of several columns; nulls pass."""
+
+    condition_metric_name = "multicolumn_values.multiple_of"
+    condition_value_keys = ("base",)
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column_list: Any, base: float, **_: Any) -> Any:
+        return _multiples(column_list, base).all(axis=1)
+
+
+class ExpectMulticolumnValuesToBeMultipleOf(MulticolumnMapExpectation):
+    """Expect the values of all columns to be multiples of a base; nulls pass."""
+
+    base: Number
+
+    map_metric = "multicolumn_values.multiple_of"
+    success_keys = ("base", "mostly")
+    ignore_row_if: Any = "never"
+
+
+class MulticolumnValuesNotDecreasing(MulticolumnMapMetricProvider):
+    """Whether no column's value is above the next one's; where one of the two is null, they pass."""
+
+    condition_metric_name = "multicolumn_values.not_decreasing"
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column_list: Any, **_: Any) -> Any:
+        values = column_list.astype("float64")
+        return ~(values.diff(axis=1) < 0).any(axis=1)
+
+
+class ExpectMulticolumnValuesToNotDecrease(MulticolumnMapExpectation):
+    """Expect each column to be no higher than the one after it (low, figure, high); nulls pass."""
+
+    map_metric = "multicolumn_values.not_decreasing"
+    ignore_row_if: Any = "never"
 
 
 class MulticolumnValuesNullExactlyWhereFirst(MulticolumnMapMetricProvider):

@@ -86,10 +86,10 @@ def test_corrected_rates_and_tones_pass_the_gate() -> None:
 BROKEN = [
     ("prevalence", "n_users", 5, "to_be_between(n_users)"),
     ("prevalence", "n_conversations", 10, "to_be_between(n_conversations)"),
-    ("prevalence", "n_conversations", 62, "multiple_of(n_conversations)"),
-    ("prevalence", "share", 0.06153, "multiple_of(share)"),
-    ("prevalence", "share", 0.99, "greater_than_b(share_high, share)"),
-    ("prevalence", "share_low", 0.9, "greater_than_b(share, share_low)"),
+    ("prevalence", "n_conversations", 62, "multiple_of(n_conversations"),
+    ("prevalence", "share", 0.06153, "multiple_of(share, share_low, share_high"),
+    ("prevalence", "share", 0.99, "not_decrease(share_low, share, share_high)"),
+    ("prevalence", "share_low", 0.9, "not_decrease(share_low, share, share_high)"),
     (
         "prevalence",
         "corrected_share",
@@ -101,16 +101,16 @@ BROKEN = [
     ("funnel", "n_users", None, "null_exactly_where_first"),
     ("funnel", "period_kind", "year", "to_be_in_set(period_kind)"),
     ("topics", "n_users", 20, "to_be_between(n_users)"),
-    ("topics", "n_conversations", 65, "multiple_of(n_conversations)"),
+    ("topics", "n_conversations", 65, "multiple_of(n_conversations"),
     ("topics", "topic_name", "mail jane.doe@example.org", "match_regex(topic_name)"),
     ("topics", "topic_name", "call 0170 1234", "match_regex(topic_name)"),
     ("topics", "topic_name", "a b c d e f g h i j k", "match_regex(topic_name)"),
     ("topics", "topic_name", "=SUM(A1)", "match_regex(topic_name)"),
-    ("topics", "topic_name", None, "not_be_null(topic_name)"),
-    ("pushback", "of_users", 5, "to_be_between(of_users)"),
-    ("pushback", "n_conversations", 5000, "greater_than_b(of_conversations, n_conversations)"),
-    ("sentiment", "sentiment_start", -1.0, "to_be_between(sentiment_start)"),
-    ("sentiment", "sentiment_change", -0.0667, "multiple_of(sentiment_change)"),
+    ("topics", "topic_name", None, "not_be_null(period_kind"),
+    ("pushback", "of_users", 5, "to_be_between(n_users, of_users)"),
+    ("pushback", "n_conversations", 5000, "not_decrease(n_conversations, of_conversations)"),
+    ("sentiment", "sentiment_start", -1.0, "to_be_between(sentiment_start, tone_first"),
+    ("sentiment", "sentiment_change", -0.0667, "multiple_of(sentiment_start"),
 ]
 
 

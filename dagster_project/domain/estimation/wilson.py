@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -67,15 +68,20 @@ def effective_sample_size(
         return float(n_users)
     if residual <= 0:
         return float(n_conversations)
+    variance = residual * n_users / (n_users - 1)
+    simple = share * (1 - share) / (n_conversations - 1)
+    cluster_t, simple_t = (_student(n - 1, confidence) for n in (n_users, n_conversations))
+    adjusted = n_conversations * simple / variance * (simple_t / cluster_t) ** 2
+    return min(float(n_conversations), adjusted)
+
+
+@cache
+def _student(degrees: int, confidence: float) -> float:
+    """Two-sided quantile of Student's t. Kept: the cells of a table share their denominators, and so these."""
     # Imported here: scipy costs a fifth of a second, and most importers never estimate.
     from scipy.special import stdtrit
 
-    variance = residual * n_users / (n_users - 1)
-    simple = share * (1 - share) / (n_conversations - 1)
-    quantile = (1 + confidence) / 2
-    cluster_t, simple_t = float(stdtrit(n_users - 1, quantile)), float(stdtrit(n_conversations - 1, quantile))
-    adjusted = n_conversations * simple / variance * (simple_t / cluster_t) ** 2
-    return min(float(n_conversations), adjusted)
+    return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
 def clustered_wilson_interval(
