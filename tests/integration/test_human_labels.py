@@ -152,7 +152,7 @@ def test_the_manifest_and_the_report_say_so(home: Path, told: dict[str, Any]) ->
     assert "Agreement with people: kappa" in page and "corrected shares beside the raw ones" in page
     assert "corrected rates beside the raw ones" in page and "too few conversations to correct a mean by" in page
     assert "they are not corrected for its errors" not in page
-    assert "Agreement with people by group" in page and "Under six messages by the person" in page
+    assert "Agreement with people by group" in page and "Under 6 human messages" in page
 
 
 def test_nothing_of_the_sample_leaves_the_private_zone(home: Path, told: dict[str, Any]) -> None:
