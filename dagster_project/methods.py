@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project.domain.tables import AGREEMENT
+from dagster_project.domain.tables import AGREEMENT, AGREEMENT_BY
 from dagster_project.storage.published import Snapshot
 
 BUNDLE = "methods.json"
@@ -37,7 +37,10 @@ def bundle(definitions: Mapping[str, Any]) -> Callable[[Mapping[str, pl.DataFram
             ],
             "policies": {one["policy"]["digest"]: one["policy"] for one in periods},
             "definitions": dict(definitions),
-            "agreement": tables[AGREEMENT.name].filter(~pl.col("suppressed")).drop("suppressed").to_dicts(),
+            **{
+                name: tables[name].filter(~pl.col("suppressed")).drop("suppressed").to_dicts()
+                for name in (AGREEMENT.name, AGREEMENT_BY.name)
+            },
         }
         return json.dumps(methods, indent=2, sort_keys=True, default=str, ensure_ascii=False) + "\n"
 

@@ -298,7 +298,8 @@ def earlier_revisions(
         raise ReleaseRefused(f"{one.period.key} was not compared with every earlier revision; nothing was published")
     if not any(c.users_added or c.users_removed for c in changes[one.revision - 1]):
         raise ReleaseRefused(f"{one.period.key}: nothing that is counted has changed since it was published")
-    if tables := refused_tables([c for of in changes.values() for c in of], policy.rules):
+    fewest = min(policy.rules.min_users, *(edition.rules.min_users for edition in own))
+    if tables := refused_tables([c for of in changes.values() for c in of], policy.rules, fewest):
         raise ReleaseRefused(
             f"{one.period.key} cannot be corrected yet: in {', '.join(tables)} the change is of so few people that "
             "subtracting the revisions would tell of them; late data waits for more"

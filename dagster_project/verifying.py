@@ -272,11 +272,16 @@ def _compare_entry(of: _Releases, entry: Entry, scratch: Home, checks: Mapping[K
     for key in possible:
         check = checks[key]
         for name, table in TABLES.items():
-            if not (table.is_topic and key in sorted_anew):
+            if not (table.is_topic and key in sorted_anew) and _holds(of.workspace.home, entry, name):
                 again = [row for row in rows[name] if row["period_key"] == key[0]]
                 check.tables[name] = compare(table, of.editions[key].rows[name], again, whole)
         if not all(one.equal for one in check.tables.values()):
             check.state = DIFFERS
+
+
+def _holds(home: Home, entry: Entry, table: str) -> bool:
+    """Whether a release has the table: what came later is no difference. A file that is gone is told of by itself."""
+    return (home.publications / entry.release_id / "tables" / f"{table}.parquet").exists()
 
 
 def _topics_changed(workspace: Workspace, key: Key) -> bool:

@@ -72,7 +72,8 @@ class Table:
     denominator: the count that shares, means and grids are measured by. total: the key values of the structural
     total, exempt from the difference rule, and whose withholding withholds what is measured against it. families: keys
     that are not fixed, within each of whose values the grid is whole all the same. is_weighted: its conversations are
-    those that a sample stands for, where the screen asks about a sample.
+    those that a sample stands for, where the screen asks about a sample. only: the combinations of key values that
+    there are, where not all of them mean something; all those of a first key that has any row are there.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Table:
     total: Mapping[str, str] = field(default_factory=dict)
     families: tuple[str, ...] = ()
     is_weighted: bool = True
+    only: tuple[tuple[str, ...], ...] = ()
 
     @property
     def is_of_people(self) -> bool:
@@ -138,8 +140,8 @@ class Table:
         return tuple(self.fixed[key].index(str(row[key])) if key in self.fixed else str(row[key]) for key in self.keys)
 
     def grid(self) -> list[tuple[str, ...]]:
-        """Every combination of fixed key values, in order."""
-        return list(product(*self.fixed.values()))
+        """Every combination of fixed key values that means something, in order."""
+        return list(self.only or product(*self.fixed.values()))
 
 
 COMMON_COLUMNS = (

@@ -257,6 +257,43 @@ AGREEMENT = Table(
     is_weighted=False,
 )
 
+LENGTHS = {"under_6": (0, 5), "6_or_more": (6, None)}
+"""Bands of length: the fewest and the most human messages. Six is what a conversation's tone is told from."""
+GROUPS = {"length": tuple(LENGTHS), "affective_type": TALK_TYPES}
+_MEASURES = ("labeller", "n_labelled", "accuracy", "f1", "kappa", "kappa_low", "kappa_high")
+
+AGREEMENT_BY = Table(
+    name="agreement_by",
+    description="One row per period, facet that people labelled, dimension and group: agreement within the group.",
+    columns=(
+        next(c for c in AGREEMENT.columns if c.name == "facet"),
+        Column(
+            "dimension",
+            Kind.TEXT,
+            Role.KEY,
+            "length (human messages; the groups make up the facet), or of pushback affective_type (groups overlap).",
+        ),
+        Column("group_name", Kind.TEXT, Role.KEY, "under_6 or 6_or_more human messages, or the labeller's type."),
+        *(next(c for c in AGREEMENT.columns if c.name == name) for name in _MEASURES),
+    ),
+    fixed={
+        "facet": AGREEMENT.fixed["facet"],
+        "dimension": tuple(GROUPS),
+        "group_name": tuple(group for groups in GROUPS.values() for group in groups),
+    },
+    denominator="n_labelled",
+    is_rate=False,
+    is_weighted=False,
+    only=tuple(
+        (facet, dimension, group)
+        for facet in AGREEMENT.fixed["facet"]
+        for dimension, groups in GROUPS.items()
+        # Within what the labeller calls a type, every screen facet has one answer alone: its kappa would be 0 always.
+        if dimension == "length" or facet == PUSHBACK.name
+        for group in groups
+    ),
+)
+
 NONE_OF_THESE = "none_of_these"
 ENDS = (*AFFECTIVE_TYPES, NONE_OF_THESE)
 """What a conversation may mainly be about at one of its ends."""
@@ -377,6 +414,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         PREVALENCE, FUNNEL, TOPICS, PUSHBACK, SENTIMENT, DRIFT, LONG_CONVERSATIONS, USAGE_BANDS, FACETS, AGREEMENT,
+        AGREEMENT_BY,
     )
 }  # fmt: skip
 PUBLISHED: dict[str, Table] = {**TABLES, NOISY_USERS.name: NOISY_USERS}

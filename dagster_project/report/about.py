@@ -106,6 +106,27 @@ def agreement_rows(published: Published, period: Shown, labels: Mapping[str, str
     return rows
 
 
+def group_rows(
+    published: Published, period: Shown, labels: Mapping[str, str], facet: str | None = None
+) -> list[TableRow]:
+    """Agreement within each group, of one facet or, named, of all of them; cells is None where it is withheld."""
+    rows = []
+    for row in published.rows("agreement_by", period):
+        if facet not in (None, row["facet"]):
+            continue
+        whole, _, category = row["facet"].partition(".")
+        name = words.label(labels, category or AGREEMENT_NAMES.get(whole, whole))
+        group = words.label(labels, row["group_name"])
+        numbers = (
+            words.count(row["n_labelled"]),
+            *(words.share(row[measure]) for measure in ("accuracy", "f1")),
+            *words.signed_of(row, "kappa", "kappa_low", "kappa_high"),
+        )
+        shown = tuple("–" if cell == words.WITHHELD else cell for cell in numbers)
+        rows.append(TableRow((group,) if facet else (name, group), None if row["suppressed"] else shown))
+    return rows
+
+
 def policy_rows(policy: Any) -> list[tuple[str, str, str]]:
     """(what, value, reason) a setting; a setting is a plain value or one with its reason."""
     rows = []

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagster_project.report import words
+from dagster_project.report.about import group_rows
 from dagster_project.report.figures.context import Context
-from dagster_project.report.figures.parts import BOOTSTRAP, WILSON, Basis, Fact
+from dagster_project.report.figures.parts import BOOTSTRAP, WILSON, Basis, Fact, TableRow
 from dagster_project.report.selection import FIXED_TABLES, of_facet
 
 PROMPT_DIGITS = 12
@@ -35,7 +36,10 @@ SAMPLE_ONLY = "It shows the chance of the sample and none of the labeller’s er
 
 @dataclass(frozen=True)
 class Asked:
-    """One question behind a figure: what was asked, by which definitions, and who answered."""
+    """One question behind a figure: what was asked, by which definitions, and who answered.
+
+    groups: agreement with people within groups of conversations; none where people labelled none.
+    """
 
     facet: str
     title: str
@@ -43,6 +47,7 @@ class Asked:
     categories: tuple[tuple[str, str], ...]
     labelled: str
     agreement: str
+    groups: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ def measured(ctx: Context, basis: Basis) -> Measured:
                 categories=tuple((c.label, c.definition) for c in facet.categories),
                 labelled=words.listed(told),
                 agreement=ctx.agreement(facet.id),
+                groups=tuple(group_rows(ctx.published, ctx.period, ctx.labels, facet.id)),
             )
         )
     remarks = [

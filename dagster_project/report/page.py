@@ -12,7 +12,14 @@ import polars as pl
 
 from dagster_project.codebook.loader import Codebook, shipped_codebook
 from dagster_project.report import pictures, words
-from dagster_project.report.about import agreement_rows, key_figures, measured_by, policy_rows, withheld_rows
+from dagster_project.report.about import (
+    agreement_rows,
+    group_rows,
+    key_figures,
+    measured_by,
+    policy_rows,
+    withheld_rows,
+)
 from dagster_project.report.figures.context import Context
 from dagster_project.report.figures.drift import drift
 from dagster_project.report.figures.facets import facets
@@ -140,6 +147,7 @@ def _page(context: Context, figures: Sequence[Figure], notice: str | None, help_
         defined=[f.id for f in book if f.id not in lacking],
         measured_rows=[_row(m.facet, m.labeller, m.version, m.prompt_hash) for m in by],
         agreement_table=agreement_rows(published, period, words.labels_of(book)),
+        group_table=group_rows(published, period, words.labels_of(book)),
         is_corrected=any(
             row.get(column) is not None
             for name, column in CORRECTED_BY_TABLE.items()

@@ -33,6 +33,8 @@ STRUCTURAL = {
     "early": "First third",
     "middle": "Middle third",
     "late": "Last third",
+    "under_6": "Under 6 human messages",
+    "6_or_more": "6 human messages or more",
     "1": "One",
     "2": "Two",
     "3_or_more": "Three or more",

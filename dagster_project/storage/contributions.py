@@ -110,15 +110,18 @@ def changes(before: pl.DataFrame, after: pl.DataFrame) -> list[Change]:
     added = _users(after.join(before, on=same, how="anti", nulls_equal=True), "users_added")
     removed = _users(before.join(after, on=same, how="anti", nulls_equal=True), "users_removed")
     cells = pl.concat([before.select(CELL), after.select(CELL)]).unique().sort(CELL)
-    counted = cells.join(added, on=CELL, how="left").join(removed, on=CELL, how="left").fill_null(0)
+    counted = cells.join(added, on=CELL, how="left").join(removed, on=CELL, how="left")
+    for rows, name in ((before, "users_before"), (after, "users_after")):
+        counted = counted.join(_users(rows, name), on=CELL, how="left")
     return [
         Change(
             row["table_name"],
             row["users_added"],
             row["users_removed"],
             tuple(row["cell"].split("/")) if row["cell"] else (),
+            max(row["users_before"], row["users_after"]),
         )
-        for row in counted.iter_rows(named=True)
+        for row in counted.fill_null(0).iter_rows(named=True)
     ]
 
 

@@ -83,3 +83,8 @@ found.no.high as true_of_no_high
 {% macro level_number(column) -%}
 (list_position({{ sql_array(var("sentiment_levels")) }}, {{ column }}) - 3) / 2.0
 {%- endmacro %}
+
+{# The band of length of a conversation with so many human messages. #}
+{% macro length_band(n_human_messages) -%}
+if({{ n_human_messages }} < {{ var("sentiment_min_human_messages") }}, '{{ var("length_bands") | join("', '") }}')
+{%- endmacro %}

@@ -21,7 +21,7 @@ from dagster_project.domain.estimation import correction
 from dagster_project.domain.estimation.prediction_powered import prediction_powered_mean
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period, parse_period
-from dagster_project.domain.tables import TABLES
+from dagster_project.domain.tables import LENGTHS, TABLES
 from dagster_project.home import Home
 from dagster_project.storage.contributions import contributions_of
 from dagster_project.storage.warehouse import DBT_PROJECT, PUBLISH_TABLES, read_publish_rows, reading
@@ -50,6 +50,7 @@ KEYS = {
     "pushback": ["affective_type", "kind", "position"],
     "sentiment": ["affective_type"],
     "agreement": ["facet"],
+    "agreement_by": ["facet", "dimension", "group_name"],
     "drift": ["start_type", "end_type"],
     "long_conversations": ["affective_type"],
     "usage_bands": ["band"],
@@ -146,7 +147,8 @@ def test_every_cell_is_the_references(home: Home, name: str, period: Period) -> 
     """Every count, share and mean of every cell, zero cells included."""
     counted = study_reference.counted(TALKS, period, MOST)
     compute = getattr(study_reference, name)
-    more = {"topics": [topics_of(period)], "drift": [CELLS], "facets": [CELLS], "agreement": [CODED]}.get(name, [])
+    more = {"topics": [topics_of(period)], "drift": [CELLS], "facets": [CELLS]}.get(name, [])
+    more = [CODED] if name.startswith("agreement") else more
     expected = compute(counted, *more)
     got = rows_of(home, name, period)
     assert got.keys() == expected.keys()
@@ -169,7 +171,7 @@ def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> Non
     expected: dict[tuple[str, str], tuple[object, object]] = {}
     for name in set(KEYS) - {"topics"}:
         for key, row in rows_of(home, name, period).items():
-            if name == "agreement" and key not in (("affective_type",), ("pushback",)):
+            if name.startswith("agreement") and key[0] not in ("affective_type", "pushback"):
                 continue  # all judged on the same conversations as affective_type
             expected[name, "/".join(key)] = row["n_conversations"], row["n_users"]
             if name in OF:
@@ -180,7 +182,11 @@ def test_contributions_are_those_of_the_cells(home: Home, period: Period) -> Non
         cell: numbers for cell, numbers in expected.items() if numbers != (0, 0)
     }
     assert answers["answers_agreement", "pushback"] == expected["agreement", "pushback"]
-    assert not {cell for cell in answers if cell[0] != "answers_agreement"}, "too few to correct by: nothing to compare"
+    of_groups = {
+        (f"answers_{name}", cell): n for (name, cell), n in expected.items() if name == "agreement_by" and n[0]
+    }
+    assert {cell: n for cell, n in answers.items() if cell[0] == "answers_agreement_by"} == of_groups
+    assert {name for name, _ in answers} == {"answers_agreement", "answers_agreement_by"}, "too few to correct by"
 
 
 def test_answers_that_correct_a_number_are_kept_with_it(home: Home) -> None:
@@ -360,7 +366,7 @@ def test_unit_tests_of_dbt_pass(home: Home) -> None:
     """Each ratio and threshold, on rows that fit on a hand."""
     said = run_dbt(home, "test", "--select", "test_type:unit")
     assert "ERROR=0" in said
-    assert "TOTAL=21" in said
+    assert "TOTAL=22" in said
 
 
 def models(manifest: dict) -> dict[str, dict]:
@@ -421,6 +427,9 @@ def test_rules_and_names_are_the_studys_and_the_codebooks() -> None:
     assert {c.id: c.number for c in codebook["sentiment"].categories} == study.SENTIMENT_LEVELS
     assert said["roleplay_min_human_messages"] == study.ROLEPLAY_MIN_HUMAN_MESSAGES
     assert said["sentiment_min_human_messages"] == study.SENTIMENT_MIN_HUMAN_MESSAGES
+    assert {band: least for band, (least, _) in LENGTHS.items()} == dict(
+        zip(said["length_bands"], (0, said["sentiment_min_human_messages"]), strict=True)
+    )
     assert said["sentiment_edge_messages"] == study.SENTIMENT_EDGE_MESSAGES
     assert (said["min_coded"], said["min_coded_a_side"]) == (correction.MIN_CODED, correction.MIN_CODED_A_SIDE)
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dagster_project.domain.tables import AGREEMENT_BY
 from dagster_project.home import Home
 from dagster_project.storage.lake import Lake
 from tests.support.homes import confide, done
@@ -96,6 +97,26 @@ def test_agreement_of_each_facet_is_published(home: Path, told: dict[str, Any]) 
             assert row["suppressed"] or not figures[facet.split(".")[1]]["suppressed"], facet
 
 
+def test_agreement_within_groups_is_published(home: Path, told: dict[str, Any]) -> None:
+    """Short conversations may be read worse than long ones: an agreement of both together hides it."""
+    whole = {row["facet"]: row for row in published(home, "agreement")}
+    rows = {(r["facet"], r["dimension"], r["group_name"]): r for r in published(home, "agreement_by")}
+    assert set(rows) == {keys for keys in AGREEMENT_BY.only if keys[0] in whole}
+    shown = {keys: row for keys, row in rows.items() if not row["suppressed"]}
+    assert told["released"]["tables"]["agreement_by"]["published"] >= len(shown) > 0
+    lengths = [rows["affective_type.coaching", "length", band] for band in ("under_6", "6_or_more")]
+    assert not any(row["suppressed"] for row in lengths)
+    assert abs(sum(row["n_labelled"] for row in lengths) - whole["affective_type.coaching"]["n_labelled"]) <= 5
+    inside = [row["accuracy"] for row in lengths]
+    assert min(inside) - 0.05 <= whole["affective_type.coaching"]["accuracy"] <= max(inside) + 0.05  # other grids
+    assert any(dimension == "affective_type" for _, dimension, _ in shown)
+    for (facet, *_), row in shown.items():
+        assert not whole[facet]["suppressed"] and row["n_labelled"] % 5 == 0 and row["n_labelled"] >= 15
+        assert row["kappa"] is None or row["kappa_low"] <= row["kappa"] <= row["kappa_high"]
+    made_of = json.loads((home / "publications" / "current" / "methods.json").read_text())["agreement_by"]
+    assert {(r["facet"], r["dimension"], r["group_name"]) for r in made_of} >= set(shown)
+
+
 def test_the_corrected_share_stands_beside_the_raw_one_and_goes_the_right_way(home: Path, told: dict[str, Any]) -> None:
     rows = {row["category"]: row for row in published(home, "prevalence")}
     corrected = {name: row for name, row in rows.items() if row["corrected_share"] is not None}
@@ -131,6 +152,7 @@ def test_the_manifest_and_the_report_say_so(home: Path, told: dict[str, Any]) ->
     assert "Agreement with people: kappa" in page and "corrected shares beside the raw ones" in page
     assert "corrected rates beside the raw ones" in page and "too few conversations to correct a mean by" in page
     assert "they are not corrected for its errors" not in page
+    assert "Agreement with people by group" in page and "Under 6 human messages" in page
 
 
 def test_nothing_of_the_sample_leaves_the_private_zone(home: Path, told: dict[str, Any]) -> None:
@@ -149,3 +171,12 @@ def test_a_published_week_waits_for_correction_once_it_is_coded(home: Path, told
     frame = pl.read_parquet(home / "publications" / "current" / "tables" / "agreement.parquet")
     first = frame.filter(pl.col("period_start") == pl.date(2026, 10, 5))
     assert set(first["revision"]) == {1} and first["n_labelled"].drop_nulls().len() > 0
+
+
+def test_agreement_and_its_groups_are_recomputed(home: Path, told: dict[str, Any]) -> None:
+    """Prevents the error of the instrument from being the one number of a release that nobody can check."""
+    found = done(confide(home, "verify", "--json")).json
+    periods = {(one["period"], one["revision"]): one for one in found["periods"]}
+    assert found["ok"] and periods[COUNTED, 0]["state"] == "equal", found
+    shown = [row for row in published(home, "agreement_by") if not row["suppressed"]]
+    assert periods[COUNTED, 0]["cells"]["agreement_by"] == len(shown) > 0

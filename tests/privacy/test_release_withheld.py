@@ -197,6 +197,7 @@ MADE_FROM_THE_CODEBOOK_OR_TOPICS = {
     "topics": ("topic_id", "parent_topic_id", "topic_name"),
     "facets": ("facet", "value", "of_facet", "values_told"),
     "agreement": ("labeller",),
+    "agreement_by": ("labeller",),
 }
 """Columns of text whose values no table declares: suites hold them against the codebook, names against their filter."""
 

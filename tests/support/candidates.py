@@ -87,6 +87,16 @@ PUSHBACK_OF_ANY = {"early": (240, 150), "middle": (240, 150), "late": (80, 52), 
 """By position; the kinds always come together, so that each has the counts of any."""
 
 
+GROUPED = {
+    (False, "under_6"): (190, 240),
+    (False, "6_or_more"): (130, 160),
+    (True, "under_6"): (45, 50),
+    (True, "6_or_more"): (38, 40),
+    (True, "type"): (45, 48),
+}
+"""Users and conversations that people labelled, by whether it is pushback and by group. Types overlap."""
+
+
 def plain(table: Table, keys: tuple[str, ...]) -> Cell:
     """A middling world whose counts agree with one another, from which nothing need be withheld."""
     match table.name:
@@ -96,6 +106,9 @@ def plain(table: Table, keys: tuple[str, ...]) -> Cell:
             return rated(40, 60)
         case "agreement":
             users, n = (80, 90) if keys == ("pushback",) else (300, 400)
+            return counts(spread(users, n)) | judged(n, users)
+        case "agreement_by":
+            users, n = GROUPED[keys[0] == "pushback", keys[2] if keys[1] == "length" else "type"]
             return counts(spread(users, n)) | judged(n, users)
         case "usage_bands":
             return banded(keys[0])
@@ -174,7 +187,7 @@ def random_sizes(seed: int) -> Sizes:
     none = rated(0, 0) | tone(0, 0)
 
     def sizes(table: Table, keys: tuple[str, ...]) -> Cell:
-        if table.name == "agreement":
+        if table.name.startswith("agreement"):
             return {}
         if table.is_topic:
             keys = (keys[0], f"{keys[0][:4]}{keys[1][4]}")

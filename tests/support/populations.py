@@ -16,7 +16,17 @@ from dagster_project.domain.columns import CODED_COUNTS, CODED_ESTIMATES
 from dagster_project.domain.estimation.wilson import clustered_wilson_interval, residual_square
 from dagster_project.domain.periods import Period
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
-from dagster_project.domain.tables import AGREEMENT, ANY_NUMBER, BANDS, ENDS, ONE, ONE_OR_MORE, SENTIMENT, TABLES
+from dagster_project.domain.tables import (
+    AGREEMENT,
+    AGREEMENT_BY,
+    ANY_NUMBER,
+    BANDS,
+    ENDS,
+    ONE,
+    ONE_OR_MORE,
+    SENTIMENT,
+    TABLES,
+)
 
 Row = dict[str, Any]
 KINDS = ("refusal", "safety", "boundary", "challenge", "correction", "other")
@@ -35,7 +45,8 @@ OF_ALL = "language"
 class Talk:
     """One labelled conversation. creation, types: None where it could not be told. pushback: kind to first third.
 
-    topics: by type, a topic or a parent and a topic below it: `up/topic`. long: of at least 50 human messages.
+    topics: by type, a topic or a parent and a topic below it: `up/topic`. long: of at least 50 human messages. brief: of
+    fewer than six, so that it is not long and has no tone.
     ends: types at start and end. facets: values by facet, none where not told.
     """
 
@@ -50,6 +61,7 @@ class Talk:
     coded: bool = False
     """People labelled it."""
     long: bool = False
+    brief: bool = False
     ends: tuple[str, str] | None = None
     facets: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -92,12 +104,15 @@ def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
     if types & {"companionship", *ROLEPLAY_TYPES}:
         out.append(("prevalence", ("companionship_or_roleplay",)))
     if talk.coded:
-        out += [("agreement", (facet,)) for facet in AGREEMENT.fixed["facet"] if facet != "pushback"]
+        screened = [facet for facet in AGREEMENT.fixed["facet"] if facet != "pushback"]
+        out += [("agreement", (facet,)) for facet in screened]
+        out += [("agreement_by", (facet, "length", length_of(talk))) for facet in screened]
     out += [("facets", (OF_ALL, value, "all")) for value in talk.facets.get(OF_ALL, ())]
     if not types or types & set(ROLEPLAY_TYPES):
         return out
     if talk.coded and talk.pushback is not None:
-        out.append(("agreement", ("pushback",)))
+        out += [("agreement", ("pushback",)), ("agreement_by", ("pushback", "length", length_of(talk)))]
+        out += [("agreement_by", ("pushback", "affective_type", of)) for of in sorted(types)]
     out.append(("funnel", ("analysed",)))
     asked = ("any", *sorted(types))
     for of in asked:
@@ -115,6 +130,11 @@ def cells_of(talk: Talk) -> list[tuple[str, tuple[str, ...]]]:
         out.append(("drift", talk.ends))
     paths = [(of, path.split("/")) for of, path in talk.topics.items() if of in types]
     return out + [("topics", (of, topic)) for of, path in paths for topic in path]
+
+
+def length_of(talk: Talk) -> str:
+    """The band of its human messages."""
+    return "under_6" if talk.brief else "6_or_more"
 
 
 def facets_told(talk: Talk) -> dict[str, frozenset[str]]:
@@ -203,9 +223,9 @@ def _period_rows(talks: Sequence[Talk], chosen: Sequence[Talk], period: Period) 
             counts = _counts(cells.get((name, keys), {}), wholes.get((name, of), {}))
             if table.is_of_people:
                 counts |= _of_people(counts)
-            if name != AGREEMENT.name:
+            if name not in (AGREEMENT.name, AGREEMENT_BY.name):
                 rows[name].append({**row, **counts, **_tone(tones.get((name, keys), [])), **UNCODED})
-            elif counts["n_conversations"]:
+            elif cells.get((AGREEMENT.name, keys[:1])):
                 rows[name].append({**row, **counts, **judged(counts["n_conversations"], counts["n_users"])})
     return rows
 
@@ -288,6 +308,7 @@ class Habits:
     tree: bool = False
     coded: float = 0.0
     long: float = 0.05
+    brief: float = 0.5
     ends: float = 0.0
     facets: float = 0.0
 
@@ -310,15 +331,17 @@ def _in_detail(draw: random.Random, habits: Habits, talk: Talk) -> Talk:
     facets: dict[str, frozenset[str]] = {}
     if draw.random() < habits.facets:
         facets[OF_ALL] = frozenset({draw.choices(FACETS[OF_ALL][2], (8, 1, 1))[0]})
+    is_brief = talk.tone is None and random.Random(f"brief {talk.user}/{talk.name}").random() < habits.brief
     if not talk.affective or talk.affective & set(ROLEPLAY_TYPES):
-        return replace(talk, facets=facets)
+        return replace(talk, brief=is_brief, facets=facets)
     for facet, (_, told, values) in FACETS.items():
         if facet != OF_ALL and draw.random() < habits.facets:
             some = {v for v, chance in zip(values, (0.1, 0.3, 0.15), strict=True) if draw.random() < chance}
             facets[facet] = frozenset(some or ({draw.choice(values)} if told == ONE_OR_MORE else ()))
     start = draw.choice(sorted(talk.affective))
     ends = (start, start if draw.random() < 0.8 else draw.choice(ENDS)) if draw.random() < habits.ends else None
-    return replace(talk, long=draw.random() < habits.long, ends=ends, facets=facets)
+    is_long = draw.random() < habits.long
+    return replace(talk, long=is_long, brief=is_brief and not is_long, ends=ends, facets=facets)
 
 
 def _talk(draw: random.Random, habits: Habits, user: int, day: date, leaning: str, name: str) -> Talk:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project.domain.tables import ENDS, TABLES
+from dagster_project.domain.tables import AGREEMENT_BY, ENDS, TABLES
 from dagster_project.storage.published import polars_schema
 
 WINDOW = (date(2026, 9, 21), date(2026, 11, 16), "window")
@@ -261,6 +261,19 @@ def with_human_labels(tables: dict[str, pl.DataFrame], corrected: bool = True) -
     facets = {"content_creation": measures, "affective_type": measures, "affective_type.companionship": measures | few}
     agreement = [{**keys, "facet": f, **of, "suppressed": False} for f, of in facets.items()]
     agreement.append({**keys, "facet": "pushback", **dict.fromkeys(measures), "suppressed": True})
+    groups = [
+        {
+            **keys, "facet": facet, "dimension": dimension, "group_name": group, "labeller": "local-1-3f9a2c",
+            **{
+                name: None if facet == "pushback" or (facet.endswith("companionship") and name[0] in "fk") else value
+                for name, value in measures.items()
+                if name not in ("labeller", "precision", "recall")
+            },
+            "suppressed": facet == "pushback",
+        }
+        for facet, dimension, group in AGREEMENT_BY.only
+        if facet in (*facets, "pushback")
+    ]  # fmt: skip
     ends = {"corrected_share": 0.8, "corrected_low": 0.7, "corrected_high": 0.9}
     affective = (pl.col("category") == "affective") & corrected
     whole = (pl.col("affective_type") == "any") & corrected
@@ -279,6 +292,7 @@ def with_human_labels(tables: dict[str, pl.DataFrame], corrected: bool = True) -
             for name, factor in ends.items()
         ),
         "agreement": pl.DataFrame(agreement, infer_schema_length=None),
+        "agreement_by": pl.DataFrame(groups, infer_schema_length=None),
     }
 
 

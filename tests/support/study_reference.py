@@ -186,29 +186,52 @@ def coded(talks: Sequence[Talk], found: Sequence[Coded]) -> dict[str, list[tuple
 
 def agreement(talks: Sequence[Talk], found: Sequence[Coded]) -> dict[tuple[str, ...], Numbers]:
     """Measures by the book, from single conversations."""
-    from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_score, recall_score
+    return {(facet,): _measures(rows) for facet, rows in _judged(talks, found).items()}
 
+
+def agreement_by(talks: Sequence[Talk], found: Sequence[Coded]) -> dict[tuple[str, ...], Numbers]:
+    """The same within bands of human messages, and of pushback within the types that the labeller found."""
     cells = {}
-    for category, rows in coded(talks, found).items():
-        if category == "companionship_or_roleplay":
-            continue
-        facet = {"affective": "affective_type"}.get(category, category)
-        if category in AFFECTIVE_TYPES:
-            facet = f"affective_type.{category}"
-        weights, said, true = ([row[i] for row in rows] for i in (1, 2, 3))
-        given = {"sample_weight": weights}
-        cells[(facet,)] = {
-            "n_labelled": len(rows),
-            "n_users": len({t.user for t, *_ in rows}),
-            "predicted_conversations": sum(said),
-            "true_users": len({t.user for t, _, _, is_true in rows if is_true}),
-            "either_conversations": sum(s or t for s, t in zip(said, true, strict=True)),
-            "accuracy": accuracy_score(true, said, **given),
-            "precision": precision_score(true, said, **given),
-            "recall": recall_score(true, said, **given),
-            "kappa": cohen_kappa_score(true, said, **given),
-        }
+    for facet, rows in _judged(talks, found).items():
+        groups = [("length", "under_6", lambda t: t.n_human < 6), ("length", "6_or_more", lambda t: t.n_human >= 6)]
+        if facet == "pushback":
+            groups += [("affective_type", of, lambda t, of=of: of in types_of(t)) for of in TALK_TYPES]
+        for dimension, group, is_in in groups:
+            own = [row for row in rows if is_in(row[0])]
+            cells[facet, dimension, group] = _measures(own) if own else {"n_labelled": 0, "n_users": 0}
     return cells
+
+
+def _judged(talks: Sequence[Talk], found: Sequence[Coded]) -> dict[str, list[tuple[Talk, float, bool, bool]]]:
+    """What people labelled, by the facet that they judge."""
+    out = {}
+    for category, rows in coded(talks, found).items():
+        if category != "companionship_or_roleplay":
+            facet = {"affective": "affective_type"}.get(category, category)
+            out[f"affective_type.{category}" if category in AFFECTIVE_TYPES else facet] = rows
+    return out
+
+
+def _measures(rows: Sequence[tuple[Talk, float, bool, bool]]) -> Numbers:
+    from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, precision_score, recall_score
+
+    weights, said, true = ([row[i] for row in rows] for i in (1, 2, 3))
+    given = {"sample_weight": weights}
+    either = [t.user for t, _, is_said, is_true in rows if is_said or is_true]
+    return {
+        "n_labelled": len(rows),
+        "n_conversations": len(rows),
+        "n_users": len({t.user for t, *_ in rows}),
+        "predicted_conversations": sum(said),
+        "true_users": len({t.user for t, _, _, is_true in rows if is_true}),
+        "either_conversations": len(either),
+        "either_users": len(set(either)),
+        "accuracy": accuracy_score(true, said, **given),
+        "precision": precision_score(true, said, **given),
+        "recall": recall_score(true, said, **given),
+        "f1": f1_score(true, said, **given),
+        "kappa": cohen_kappa_score(true, said, **given),
+    }
 
 
 def found_true(talks: Sequence[Talk], found: Sequence[Coded], category: str, side: bool) -> Numbers:

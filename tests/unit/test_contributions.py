@@ -44,6 +44,9 @@ def test_a_relabelled_conversation_of_a_user_who_stays_goes_from_one_cell_and_co
     assert found["coaching",] == Change("prevalence", 0, 1, ("coaching",))
     assert found["companionship",] == Change("prevalence", 1, 0, ("companionship",))
     assert found["all",] == Change("prevalence", 0, 0, ("all",))
+    assert {cell: change.most_users for cell, change in found.items()} == {
+        ("all",): 2, ("coaching",): 1, ("companionship",): 1,
+    }  # fmt: skip
 
 
 def test_another_tone_is_a_change_and_a_user_counts_once() -> None:

@@ -59,6 +59,18 @@ def test_tables_are_named_once_and_numbers_never() -> None:
         refused_tables([Change("funnel", -1, 0)], RULES)
 
 
+def test_a_group_that_was_never_large_enough_holds_no_correction_back() -> None:
+    """Answers of four people in one type of pushback must not keep a week's agreement from ever being published."""
+    cell = ("pushback", "affective_type", "coaching")
+    small = [Change(name, 4, 0, cell, 4) for name in ("agreement_by", "answers_agreement_by")]
+    assert refused_tables(small, RULES, fewest=10) == ()
+    assert refused_tables(small, RULES, fewest=4) == ("agreement_by",)
+    assert refused_tables([Change("agreement_by", 4, 0, cell, 14)], RULES, fewest=10) == ("agreement_by",)
+    assert refused_tables([Change("pushback", 4, 0, ("any", "any", "any"), 4)], RULES, fewest=10) == ("pushback",)
+    assert ("coded_by", *cell) not in unchanged_sets(small)
+    assert ("coded_by", "pushback", "length", "under_6") in unchanged_sets(small)
+
+
 def test_what_did_not_change_is_told_apart_from_what_did() -> None:
     changes = [
         Change("prevalence", 12, 0, ("all",)),

@@ -11,7 +11,16 @@ from dagster_project.domain.columns import Table
 from dagster_project.domain.disclosure.candidates import CandidateError
 from dagster_project.domain.disclosure.primary import Reason, primary, reason_to_withhold
 from dagster_project.domain.disclosure.suppression import PublishedRow, publishable, suppress
-from dagster_project.domain.tables import AGREEMENT, FUNNEL, PREVALENCE, PUSHBACK, SENTIMENT, TABLES, TOPICS
+from dagster_project.domain.tables import (
+    AGREEMENT,
+    AGREEMENT_BY,
+    FUNNEL,
+    PREVALENCE,
+    PUSHBACK,
+    SENTIMENT,
+    TABLES,
+    TOPICS,
+)
 from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK, Cell, Sizes, candidate_rows, counts, plain, rated, spread, tone
 from tests.support.populations import UNCODED, Habits, judged, random_talks
@@ -41,7 +50,14 @@ KEYS: dict[str, dict[str, Any]] = {
         "values_told": "any_number",
     },
     "agreement": {"facet": "affective_type", "labeller": "local-test"},
+    "agreement_by": {
+        "facet": "affective_type",
+        "dimension": "length",
+        "group_name": "under_6",
+        "labeller": "local-test",
+    },
 }
+JUDGED = (AGREEMENT, AGREEMENT_BY)
 
 
 def rounded(rows: dict[str, list[Cell]]) -> dict[str, list[PublishedRow]]:
@@ -77,7 +93,7 @@ def wild_sizes(seed: int) -> Sizes:
             for name in ("change", "later")
             for side, value in zip(("low", "high"), ends, strict=True)
         }
-        if table is AGREEMENT:
+        if table in JUDGED:
             return counts(numerator) | judged(sum(numerator), len(numerator))
         return {**cell, **means, **both, **wild_coding(draw)}
 
@@ -112,7 +128,7 @@ def sized(table: Table, users: int, conversations: int) -> Cell:
     if table is SENTIMENT:
         return tone(users, conversations)
     cell = rated(users, conversations)
-    return cell | judged(conversations, users) if table is AGREEMENT else cell
+    return cell | judged(conversations, users) if table in JUDGED else cell
 
 
 def reason(table: Table, cell: Cell, **keys: str) -> Reason | None:
@@ -296,6 +312,8 @@ def test_no_published_cell_breaks_a_rule(seed: int) -> None:
                 assert abs(row["corrected_start"]) < 1
             if name == "agreement" and row["precision"] is not None:
                 assert cell["predicted_users"] >= k and cell["predicted_conversations"] >= n
+            if name == "agreement_by" and row["kappa"] is not None:
+                assert cell["either_users"] >= k and cell["either_conversations"] >= n
             if name == "sentiment":
                 assert abs(row["sentiment_start"]) < 1
                 assert abs(row["sentiment_end"]) < 1
@@ -439,6 +457,55 @@ def test_agreement_is_withheld_with_the_figure_that_it_stands_beside() -> None:
     found = {row["facet"]: row for row in suppress(rows, RULES)["agreement"]}
     assert found["affective_type.coaching"]["suppressed"] and found["affective_type.coaching"]["accuracy"] is None
     assert not found["affective_type"]["suppressed"] and not found["pushback"]["suppressed"]
+
+
+def test_groups_are_withheld_with_the_agreement_and_the_rate_that_they_stand_beside() -> None:
+    """Of a withheld facet its groups would tell everything, and those of a type how often it meets pushback."""
+    rows = candidate_rows(WEEK)
+    for row in rows["prevalence"]:
+        if row["category"] == "content_creation":
+            row |= rated(9, 80)
+    for row in rows["pushback"]:
+        if row["affective_type"] == "coaching":
+            row |= rated(9, 80)
+    released = suppress(rows, RULES)
+    found = {(row["facet"], row["dimension"], row["group_name"]): row for row in released["agreement_by"]}
+    assert list(found) == AGREEMENT_BY.grid()
+    hidden = {keys for keys, row in found.items() if row["suppressed"]}
+    assert {("content_creation", "length", band) for band in ("under_6", "6_or_more")} <= hidden
+    assert ("pushback", "affective_type", "coaching") in hidden
+    assert found["affective_type", "length", "under_6"]["n_labelled"] == 240
+    assert found["pushback", "affective_type", "companionship"]["kappa"] is not None
+
+
+@pytest.mark.parametrize(("users", "n"), [(9, 20), (12, 14), (4, 4)])
+def test_a_small_group_cannot_be_had_from_the_facets_total(users: int, n: int) -> None:
+    """The bad day: 400 labelled, 390 of them long, and the ten others are withheld in name only."""
+    rows = candidate_rows(WEEK)
+    small, rest = counts(spread(users, n)) | judged(n, users), counts(spread(298, 400 - n)) | judged(400 - n, 298)
+    for row in rows["agreement_by"]:
+        if row["dimension"] == "length" and row["facet"] != "pushback":
+            row |= small if row["group_name"] == "6_or_more" else rest
+        if row["dimension"] == "length" and row["facet"] == "pushback":
+            row |= (
+                counts([]) | judged(0, 0)
+                if row["group_name"] == "6_or_more"
+                else counts(spread(80, 90)) | judged(90, 80)
+            )
+    released = suppress(rows, RULES)
+    assert not any(row["suppressed"] for row in released["agreement"])
+    lengths = [row for row in released["agreement_by"] if row["dimension"] == "length"]
+    assert all(row["suppressed"] for row in lengths)
+
+
+def test_groups_that_do_not_belong_to_their_facet_stop_the_release() -> None:
+    """Prevents a group that nobody declared relations for, or one that is missing, from being judged by guesswork."""
+    for change, words in (({"group_name": "coaching"}, "belong together"), (None, "holes")):
+        rows = candidate_rows(WEEK)
+        row = next(r for r in rows["agreement_by"] if r["dimension"] == "length")
+        row.update(change) if change else rows["agreement_by"].remove(row)
+        with pytest.raises(CandidateError, match=words):
+            suppress(rows, RULES)
 
 
 def test_withheld_cells_look_alike_whatever_the_reason() -> None:

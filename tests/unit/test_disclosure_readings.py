@@ -117,6 +117,7 @@ def exact_counts(chosen: list) -> dict:
         "drift": lambda keys: ("drift", *keys),
         "long_conversations": lambda keys: ("long", *keys),
         "facets": lambda keys: ("facet", keys[2], *keys[:2]),
+        "agreement_by": lambda keys: ("coded_by", "pushback" if keys[0] == "pushback" else "screen", *keys[1:]),
         "agreement": lambda keys: ("coded", "pushback" if keys == ("pushback",) else "screen"),
     }
     members: dict = defaultdict(list)

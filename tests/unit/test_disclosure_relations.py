@@ -62,11 +62,11 @@ def all_talks() -> Iterator[Talk]:
     for screen in SCREENS:
         yield Talk(1, DAY, **screen, tone=None, pushback=None)
         yield Talk(1, DAY, **screen, tone=(0.0, 0.1), pushback={"safety": 1})
-        yield Talk(1, DAY, **screen, pushback=None, coded=True)
+        yield from (Talk(1, DAY, **screen, pushback=None, coded=True, brief=brief) for brief in (True, False))
     for types in (("coaching",), ("coaching", "companionship"), TALK_TYPES, ("coaching", "sexual_roleplay")):
         for thirds in product((None, 0, 1, 2), repeat=3):
             pushback = {k: t for k, t in zip(("safety", "refusal", "other"), thirds, strict=True) if t is not None}
-            yield Talk(1, DAY, False, frozenset(types), pushback, coded=thirds[0] is None)
+            yield Talk(1, DAY, False, frozenset(types), pushback, coded=thirds[0] is None, brief=not pushback)
         for thirds in ({}, {"safety": 1}):
             for referral, language in product(
                 ([], ["professional"], ["professional", "people_close"]), (None, "french")
@@ -114,7 +114,7 @@ def test_every_relation_holds_for_every_user(bound: int) -> None:
 def test_every_relation_holds_for_random_populations(seed: int) -> None:
     habits = Habits(
         60, 3.0, types=(0.2, 0.2, 0.2, 0.2, 0.1, 0.1), second_type=0.4, pushback=0.6, untold=0.2, unknown=0.1,
-        long=0.3, ends=0.7, facets=0.7,
+        long=0.3, ends=0.7, facets=0.7, coded=0.5,
     )  # fmt: skip
     bound = random.Random(seed).randint(1, 5)
     week = parse_period("2026-W41")

@@ -342,6 +342,9 @@ def test_agreement_and_the_corrected_share_stand_beside_the_figure(tables: dict[
     assert "a change of" in " ".join(page.section_text["sentiment"].split())
     trust = " ".join(page.section_text["trust"].split())
     assert "stands beside the raw one" in trust and "not corrected for its errors" not in trust
+    assert ["Under 6 human messages", "400", "94\u202f%", "86\u202f%", "+0.81", "+0.72 to +0.88"] in page.rows
+    assert ["Coaching", "withheld"] in page.rows and ["Companionship", "withheld"] in page.rows
+    assert "Agreement with people by group" in figure
     companionship = [r for r in page.rows if r[:1] == ["Companionship"]]
     assert ["Companionship", "400", "94\u202f%", *["–"] * 5] in companionship
     assert any(len(r) == 7 and r[-2:] == ["–", "–"] for r in companionship), "no correction is no withheld number"

@@ -125,6 +125,8 @@ def _check_keys(row: Row, table: Table) -> None:
             raise CandidateError(f"{table.name}: {key} is empty in a row")
         if key in table.fixed and value not in table.fixed[key]:
             raise CandidateError(f"{table.name}: {key} has a value that is not declared")
+    if table.only and tuple(row[key] for key in table.keys) not in table.only:
+        raise CandidateError(f"{table.name}: a row's keys do not belong together")
 
 
 def _check_counts(row: Row, table: Table) -> None:
@@ -159,7 +161,11 @@ def _check_grid(rows: Sequence[Row], table: Table) -> None:
     for keys in by_period.values():
         if len(set(keys)) < len(keys):
             raise CandidateError(f"{table.name}: two rows have the same keys")
-        if table.families or set(table.fixed) == set(table.keys):
+        if table.only:
+            first = {values[0] for values in keys}
+            if {values for values in table.only if values[0] in first} != set(keys):
+                raise CandidateError(f"{table.name}: the grid of groups has holes, and a missing row tells")
+        elif table.families or set(table.fixed) == set(table.keys):
             whole = set(product(*({values[i] for values in keys} for i in range(len(table.keys)))))
             if whole != set(keys):
                 raise CandidateError(f"{table.name}: the grid of categories has holes, and a missing row tells")

@@ -36,6 +36,7 @@ WORTH: Mapping[str, float] = {
     "facets": 3,
     "drift": 2,
     "agreement": 2,
+    "agreement_by": 0.5,
 }
 """What a table's cells are worth to a reader; a cell of pushback that is of `any`, more."""
 ANY_WORTH: Mapping[str, float] = {"affective_type": 2, "kind": 3, "position": 2}

@@ -10,14 +10,14 @@ how contributions are compared (`storage/contributions.py`), the attack (`audit.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dagster_project.domain.disclosure.editions import PARTED, Edition, Scope
 from dagster_project.domain.disclosure.relations import denominator_of, set_of
 from dagster_project.domain.disclosure.rollups import linked_sets
 from dagster_project.domain.disclosure.rules import Rules
 from dagster_project.domain.disclosure.sets import Set
-from dagster_project.domain.tables import BANDS, DRIFT, FACETS, LONG_CONVERSATIONS, PUSHBACK, TABLES
+from dagster_project.domain.tables import AGREEMENT_BY, BANDS, DRIFT, FACETS, LONG_CONVERSATIONS, PUSHBACK, TABLES
 
 OF = {f"of_{table.name}": table for table in (PUSHBACK, DRIFT, LONG_CONVERSATIONS, FACETS)}
 """The names under which contributions to the denominators of these tables are compared; others are cells themselves."""
@@ -30,13 +30,15 @@ class Change:
     """One cell between an earlier revision and the one to be published: users with a conversation more, or less.
 
     Cells that are withheld count like all others: what is withheld now may have been published before. A denominator is
-    a cell too. cell: its keys in the table's order.
+    a cell too. cell: its keys in the table's order. most_users: users of the cell in the revision that has more of
+    them; None where that was not counted.
     """
 
     table: str
     users_added: int
     users_removed: int
     cell: tuple[str, ...] = ()
+    most_users: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,18 @@ class Earlier:
     unchanged: frozenset[Set]
 
 
-def refused_tables(changes: Iterable[Change], rules: Rules) -> tuple[str, ...]:
+def refused_tables(changes: Iterable[Change], rules: Rules, fewest: int = 1) -> tuple[str, ...]:
     """The tables whose correction would show a few users' coming or going; empty where it may be published.
 
-    changes: of every cell, against every earlier revision of the period. Raises ValueError on a negative count.
+    changes: of every cell, against every earlier revision of the period. fewest: users that a cell had under the policy
+    of every revision. Groups of agreement that never had them are left out: of them nothing was ever told, and they
+    would keep people's answers to a whole period from being published. Raises ValueError on a negative count.
     """
     refused = set()
     for change in changes:
+        is_of_group = change.table.removeprefix(ANSWERS) == AGREEMENT_BY.name
+        if is_of_group and change.most_users is not None and change.most_users < fewest:
+            continue
         for users in (change.users_added, change.users_removed):
             if users < 0:
                 raise ValueError("a number of users is below 0")

@@ -9,6 +9,7 @@ from dagster_project.domain.columns import Role, Table
 from dagster_project.domain.disclosure.rules import Rules, WeightedRules
 from dagster_project.domain.periods import Period, parse_period
 from dagster_project.domain.tables import (
+    AGREEMENT_BY,
     ANY_NUMBER,
     DRIFT,
     FACET_TYPES,
@@ -73,7 +74,7 @@ class Scope:
     facets: tuple[FacetShape, ...] = ()
 
 
-PARTED = (PUSHBACK.name, DRIFT.name, LONG_CONVERSATIONS.name, USAGE_BANDS.name)
+PARTED = (PUSHBACK.name, DRIFT.name, LONG_CONVERSATIONS.name, USAGE_BANDS.name, AGREEMENT_BY.name)
 """Tables that are told apart only where something of them is published."""
 
 

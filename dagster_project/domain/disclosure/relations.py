@@ -21,10 +21,23 @@ from itertools import combinations
 
 from dagster_project.domain.disclosure.editions import Scope
 from dagster_project.domain.disclosure.relations_of_detail import detail_relations
-from dagster_project.domain.disclosure.sets import ALL, ANY, TYPES, Apart, Covered, Relation, Set, Within, typed
+from dagster_project.domain.disclosure.sets import (
+    ALL,
+    ANY,
+    CODED,
+    CODED_PUSHBACK,
+    TYPES,
+    Apart,
+    Covered,
+    Relation,
+    Set,
+    Within,
+    typed,
+)
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
 from dagster_project.domain.tables import (
     AGREEMENT,
+    AGREEMENT_BY,
     DRIFT,
     FACETS,
     FUNNEL,
@@ -38,9 +51,6 @@ from dagster_project.domain.tables import (
 
 ROLEPLAY: Set = ("screened", "roleplay")
 """Has a counted roleplay type: what the funnel's last step leaves out."""
-CODED: Set = ("coded", "screen")
-"""People labelled what it is: the same conversations for content creation and for every type."""
-CODED_PUSHBACK: Set = ("coded", "pushback")
 COMPANIONSHIP_OR_ROLEPLAY = ("companionship", *ROLEPLAY_TYPES)
 KINDS = PUSHBACK.fixed["kind"]
 NONE, NOT_LATE = "none", "not_late"
@@ -62,6 +72,9 @@ def set_of(table: str, row: Mapping[str, object]) -> Set:
             return ("topic", str(row["affective_type"]), str(row["topic_id"]))
         case AGREEMENT.name:
             return CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
+        case AGREEMENT_BY.name:
+            stage = CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
+            return ("coded_by", stage[1], str(row["dimension"]), str(row["group_name"]))
         case DRIFT.name:
             return ("drift", str(row["start_type"]), str(row["end_type"]))
         case LONG_CONVERSATIONS.name:
@@ -88,7 +101,7 @@ def denominator_of(table: str, row: Mapping[str, object]) -> Set | None:
             return ("screened", "affective")
         case FACETS.name:
             return ("facet_of", str(row["affective_type"]), str(row["facet"]))
-        case SENTIMENT.name | AGREEMENT.name:
+        case SENTIMENT.name | AGREEMENT.name | AGREEMENT_BY.name:
             return None
     raise KeyError(f"{table}: no relations are declared")
 
@@ -213,6 +226,8 @@ def standing_for(name: Set, scope: Scope) -> Set | None:
             return name if LONG_CONVERSATIONS.name in scope.tables else None
         case "band":
             return name if USAGE_BANDS.name in scope.tables else None
+        case "coded_by":
+            return name if AGREEMENT_BY.name in scope.tables else None
         case "facet" | "facet_of":
             return name if any(shape.facet == name[2] for shape in scope.facets) else None
     return name

@@ -1,4 +1,4 @@
-"""Relations of the tables that are told apart only where something of them is published: drift, length, use, facets.
+"""Relations of the tables told apart only where something of them is published: drift, length, use, facets, groups.
 
 Lives here: the sets behind their cells and what these have to do with one another and with the analysed conversations.
 Not here: screening, pushback, tone and topics (`relations.py`), what relations mean for counts (`program.py`).
@@ -15,6 +15,8 @@ from dagster_project.domain.disclosure.editions import FacetShape, Scope
 from dagster_project.domain.disclosure.sets import (
     ALL,
     ANY,
+    CODED,
+    CODED_PUSHBACK,
     TYPES,
     Apart,
     Covered,
@@ -27,11 +29,13 @@ from dagster_project.domain.disclosure.sets import (
 )
 from dagster_project.domain.study import TALK_TYPES
 from dagster_project.domain.tables import (
+    AGREEMENT_BY,
     ANY_NUMBER,
     BANDS,
     DRIFT,
     EVERY,
     FACETS,
+    LENGTHS,
     LONG_CONVERSATIONS,
     ONE,
     PUSHBACK,
@@ -55,6 +59,8 @@ def detail_relations(scope: Scope) -> Iterator[Relation]:
             yield Apart(("analysed", of), (("long", of), ("short", of)))
     if USAGE_BANDS.name in scope.tables:
         yield from _bands()
+    if AGREEMENT_BY.name in scope.tables:
+        yield from _groups(LONG_CONVERSATIONS.name in scope.tables)
     known = {shape.facet for shape in scope.facets}
     for shape in scope.facets:
         yield from _facet(shape, known)
@@ -74,6 +80,28 @@ def _bands() -> Iterator[Relation]:
 def from_band(least: int) -> Set:
     """The affective conversations of users with at least so many; of the most, the last band."""
     return ("band", next(reversed(BANDS))) if least == FROM[-1] else ("band_from", str(least))
+
+
+def _groups(long_is_told: bool) -> Iterator[Relation]:
+    """Lengths part what people labelled; types cover what they labelled of pushback, and overlap."""
+    for stage in (CODED, CODED_PUSHBACK):
+        yield Apart(stage, tuple(_group(stage, "length", band) for band in LENGTHS))
+    for band in LENGTHS:
+        yield Within(_group(CODED_PUSHBACK, "length", band), _group(CODED, "length", band))
+    types = tuple(_group(CODED_PUSHBACK, "affective_type", of) for of in TALK_TYPES)
+    yield Covered(CODED_PUSHBACK, types)
+    for of, part in zip(TALK_TYPES, types, strict=True):
+        yield Within(part, CODED_PUSHBACK)
+        yield Within(part, ("asked", of))
+    # No tone is told of so short a conversation, and none of them is very long.
+    others: list[Set] = [("tone", ANY), *([("long", ANY)] if long_is_told else [])]
+    for stage, whole in ((CODED, ALL), (CODED_PUSHBACK, ("analysed", ANY))):
+        for other in others:
+            yield Apart(whole, (other, _group(stage, "length", "under_6")), complete=False)
+
+
+def _group(stage: Set, dimension: str, group: str) -> Set:
+    return ("coded_by", stage[1], dimension, group)
 
 
 def _facet(shape: FacetShape, known: set[str]) -> Iterator[Relation]:
@@ -121,6 +149,9 @@ def shown_sets(scope: Scope) -> list[Set]:
         sets += [("ends", "known"), *(("drift", *keys) for keys in DRIFT.grid())]
     if LONG_CONVERSATIONS.name in scope.tables:
         sets += [("long", of) for of in TYPES]
+    if AGREEMENT_BY.name in scope.tables:
+        lengths = [_group(stage, "length", band) for stage in (CODED, CODED_PUSHBACK) for band in LENGTHS]
+        sets += lengths + [_group(CODED_PUSHBACK, "affective_type", of) for of in TALK_TYPES]
     for shape in scope.facets:
         sets += [("facet_of", of, shape.facet) for of in shape.types]
         sets += [("facet", of, shape.facet, value) for of in shape.types for value in shape.values]
@@ -139,5 +170,5 @@ HELPERS = frozenset({"short", "facet_not", "facet_untold"})
 def table_of(family: str) -> str:
     """The table to name where a set of this family is known too well."""
     tables = {"drift": DRIFT, "ends": DRIFT, "long": LONG_CONVERSATIONS, "short": LONG_CONVERSATIONS}
-    tables |= {"band": USAGE_BANDS, "band_from": USAGE_BANDS}
+    tables |= {"band": USAGE_BANDS, "band_from": USAGE_BANDS, "coded_by": AGREEMENT_BY}
     return tables.get(family, FACETS).name

@@ -17,6 +17,9 @@ Set = tuple[str, ...]
 ALL: Set = ("screened", "all")
 ASKED: Set = ("screened", "asked")
 """Those that the screen asked about, where that is a sample of all."""
+CODED: Set = ("coded", "screen")
+"""People labelled what it is: the same conversations for content creation and for every type."""
+CODED_PUSHBACK: Set = ("coded", "pushback")
 ANY = "any"
 TYPES = (ANY, *TALK_TYPES)
 

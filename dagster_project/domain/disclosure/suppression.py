@@ -36,7 +36,7 @@ from dagster_project.domain.disclosure.rounding import grid_step, outward, round
 from dagster_project.domain.disclosure.rules import Rules, Thresholds, WeightedRules
 from dagster_project.domain.estimation.correction import Estimate, corrected_share
 from dagster_project.domain.estimation.two_phase import interval_of_few
-from dagster_project.domain.tables import AGREEMENT, PREVALENCE, PUSHBACK, TABLES
+from dagster_project.domain.tables import AGREEMENT, AGREEMENT_BY, PREVALENCE, PUSHBACK, TABLES
 
 
 def suppress(
@@ -66,7 +66,8 @@ def suppress(
     editions = protect(new, published, earlier)
     in_order = sorted(editions, key=lambda edition: edition.period.key)
     out = {name: [dict(row) for edition in in_order for row in edition.rows[name]] for name in tables}
-    return {**out, AGREEMENT.name: beside_figures(out)}
+    agreement = beside_figures(out)
+    return {**out, AGREEMENT.name: agreement, AGREEMENT_BY.name: beside_agreement(out, agreement)}
 
 
 def beside_figures(rows: Mapping[str, Sequence[PublishedRow]]) -> list[PublishedRow]:
@@ -86,6 +87,28 @@ def beside_figures(rows: Mapping[str, Sequence[PublishedRow]]) -> list[Published
         category = kind or {"affective_type": "affective"}.get(facet, facet)
         figure = ("pushback" if facet == "pushback" else "prevalence", row["period_key"], category)
         out.append(dict(row) if figure in shown else withheld_row(row, AGREEMENT))
+    return out
+
+
+def beside_agreement(
+    rows: Mapping[str, Sequence[PublishedRow]], agreement: Sequence[PublishedRow]
+) -> list[PublishedRow]:
+    """The rows of groups, withheld where the agreement that they are part of is, or the rate that they stand beside.
+
+    agreement: as it is published. Groups of a facet give the whole of it back, and those of a type how many were
+    predicted in it.
+    """
+    shown = {(r["period_key"], r["facet"]) for r in agreement if not r["suppressed"]}
+    rates = {
+        (r["period_key"], r["affective_type"])
+        for r in rows[PUSHBACK.name]
+        if not r["suppressed"] and {r["kind"], r["position"]} == {"any"}
+    }
+    out = []
+    for row in rows[AGREEMENT_BY.name]:
+        is_beside = row["dimension"] != "affective_type" or (row["period_key"], row["group_name"]) in rates
+        is_shown = is_beside and (row["period_key"], row["facet"]) in shown
+        out.append(dict(row) if is_shown else withheld_row(row, AGREEMENT_BY))
     return out
 
 

@@ -19,12 +19,9 @@ detail_labels as (
 judged as (
     select
         coded.*,
-        case
-            when category in ('content_creation', 'pushback') then category
-            when category = 'affective' then 'affective_type'
-            when category in {{ sql_list(var("affective_types")) }} then 'affective_type.' || category
-        end as facet
+        {{ facet_of_category("category") | indent(8) }} as facet
     from coded
+    where category <> 'companionship_or_roleplay'
 ),
 
 -- A period has one labeller a stage: days of another are not up to date.
@@ -39,44 +36,7 @@ labellers as (
     group by coded.period_key
 ),
 
-by_user as (
-    select
-        period_key,
-        facet,
-        user_key,
-        count(*) as n,
-        count(*) filter (where is_predicted) as predicted,
-        count(*) filter (where is_true) as true_ones,
-        count(*) filter (where is_predicted or is_true) as either,
-        coalesce(sum(coded_weight) filter (where is_predicted and is_true), 0) as weight_of_both,
-        coalesce(sum(coded_weight) filter (where is_predicted and not is_true), 0) as weight_predicted_alone,
-        coalesce(sum(coded_weight) filter (where is_true and not is_predicted), 0) as weight_true_alone,
-        coalesce(sum(coded_weight) filter (where not is_predicted and not is_true), 0) as weight_of_neither
-    from judged
-    where facet is not null
-    group by period_key, facet, user_key
-),
-
-cells as (
-    select
-        period_key,
-        facet,
-        sum(n)::bigint as n_conversations,
-        count(*) as n_users,
-        max(n) as top_user_conversations,
-        list_sum(max(n, 2))::bigint as top_two_conversations,
-        sum(predicted)::bigint as predicted_conversations,
-        count(*) filter (where predicted > 0) as predicted_users,
-        sum(true_ones)::bigint as true_conversations,
-        count(*) filter (where true_ones > 0) as true_users,
-        sum(either)::bigint as either_conversations,
-        count(*) filter (where either > 0) as either_users,
-        agreement_of(
-            list(weight_of_both), list(weight_predicted_alone), list(weight_true_alone), list(weight_of_neither)
-        ) as measures
-    from by_user
-    group by period_key, facet
-)
+{{ agreement_cells("judged", ["facet"]) }}
 
 select
     -- period and cell

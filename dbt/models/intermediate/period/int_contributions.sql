@@ -157,6 +157,50 @@ answers as (
     group by all
 ),
 
+-- Groups of agreement are small: there, a few changed predictions move what is told, too.
+coded_groups as (
+    select
+        coded.*,
+        'length/' || {{ length_band("conversations.n_human_messages") }} as group_path
+    from coded
+    inner join conversations using (day, conversation_key)
+    union all by name
+    select
+        coded.*,
+        'affective_type/' || conversation_types.affective_type as group_path
+    from coded
+    inner join conversation_types using (day, conversation_key)
+    where coded.category = 'pushback'
+),
+
+judged_groups as (
+    select
+        period_key,
+        user_key,
+        conversation_key,
+        concat_ws('/', if(category = 'pushback', 'pushback', 'affective_type'), group_path) as cell,
+        concat_ws(
+            ' ',
+            any_value(coded_weight),
+            string_agg(category, ' ' order by category) filter (where is_true),
+            'predicted',
+            string_agg(category, ' ' order by category) filter (where is_predicted)
+        ) as answered
+    from coded_groups
+    group by all
+),
+
+groups_of_agreement as (
+    select
+        period_key,
+        user_key,
+        conversation_key,
+        cell,
+        unnest(['agreement_by', 'answers_agreement_by']) as table_name,
+        unnest([null, answered]) as answered
+    from judged_groups
+),
+
 answers_pushback as (
     select
         period_key,
@@ -304,6 +348,8 @@ cells as (
     select * from judged
     union all by name
     select * from answers
+    union all by name
+    select * from groups_of_agreement
     union all by name
     select * from answers_pushback
     union all by name
