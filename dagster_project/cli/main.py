@@ -203,6 +203,8 @@ def release(
             OUT.print("No complete, unpublished period: nothing to release.")
             return
         show(result, json)
+        if not json:
+            OUT.print(f"Report: {result['path']}/report.html", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -233,9 +235,12 @@ def verify(
 @app.command()
 def erase(
     context: typer.Context,
-    user_id: Annotated[list[str] | None, typer.Option(help="A user's id as it stands in the logs.")] = None,
-    conversation_id: Annotated[list[str] | None, typer.Option(help="A conversation's id.")] = None,
-    expired: Annotated[bool, typer.Option("--expired", help="What [retention] days says is due.")] = False,
+    user_id: Annotated[
+        list[str] | None,
+        typer.Option(help="A user's id as in the logs; - reads ids from stdin."),
+    ] = None,
+    conversation_id: Annotated[list[str] | None, typer.Option(help="A conversation's id; - likewise.")] = None,
+    expired: Annotated[bool, typer.Option("--expired", help="What retention.days says is due.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
