@@ -251,6 +251,8 @@ def erase(
         if bool(user_id or conversation_id) == expired:
             raise typer.BadParameter("give --user-id or --conversation-id (- reads ids from stdin), or --expired")
         workspace = workspace_of(context, home)
+        if expired and workspace.settings.retention.days is None:
+            ERR.print("Warning: [retention] days is not set: nothing is too old", style="yellow", markup=False)
         show(erase_asked(workspace, user_id or [], conversation_id or [], sys.stdin).as_json(), json)
 
 

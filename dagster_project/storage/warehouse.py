@@ -143,7 +143,11 @@ def _read_this_lake(home: Home) -> None:
     if not home.warehouse.exists():
         return
     here = "'" + str(home.root.absolute()).replace("'", "''").replace("[", "[[]")
-    with duckdb.connect(str(home.warehouse)) as connection:
+    try:
+        opened = duckdb.connect(str(home.warehouse))
+    except duckdb.Error:
+        return  # damaged: dbt, which comes next, refuses it in words of ours
+    with opened as connection:
         configure_connection(connection, home)
         for (sql,) in connection.execute("select sql from duckdb_views() where not internal").fetchall():
             ours = LAKE_OF_A_HOME.sub(lambda _: here, sql)
