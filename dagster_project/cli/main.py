@@ -1,7 +1,6 @@
 """The commands. Not here: how they speak (`console.py`), what they do (the modules that they call)."""
 
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -374,7 +373,8 @@ def ui(
             "DAGSTER_HOME": str(workspace.home.dagster),
         }
         command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "-p", str(port)]
-        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+        # In place of this process: whoever ends it ends Dagster, which would else run on and hold the port.
+        os.execve(command[0], command, environment)
 
 
 def main() -> None:
