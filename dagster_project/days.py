@@ -16,7 +16,7 @@ from dagster_project.domain.periods import Period, parse_period, periods_coverin
 from dagster_project.domain.topics.naming import RULES
 from dagster_project.home import Home
 from dagster_project.labelling import measured
-from dagster_project.storage.closed_days import why_cut
+from dagster_project.storage.closed_days import why_closed, why_cut
 from dagster_project.storage.contributions import Contributions
 from dagster_project.storage.files import replacing
 from dagster_project.workspace import Workspace
@@ -184,14 +184,20 @@ def published_periods(home: Home) -> list[Period]:
 
 
 def waiting(workspace: Workspace) -> list[Period]:
-    """Published periods of which data has come, or labels have changed, since: they wait for a correction."""
+    """Published periods of which data has come, or labels have changed, since: they wait for a correction.
+
+    Not those that can no longer be corrected: they would be listed for ever. Raises ClosedDaysDamaged.
+    """
     published = published_revisions(workspace.home)
     kept, states = Contributions(workspace.home), day_states(workspace)
     return [
         period
         for period, revision in published.items()
-        if kept.inputs(period, revision) != period_digest(workspace, period)
-        or any(not state.built for state in states if period.start <= state.day < period.end)
+        if why_closed(workspace.home, period) is None
+        and (
+            kept.inputs(period, revision) != period_digest(workspace, period)
+            or any(not state.built for state in states if period.start <= state.day < period.end)
+        )
     ]
 
 

@@ -298,8 +298,11 @@ def read_settings(file: Path) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        if not where:  # a rule about several settings names them itself
+            raise SettingsError(f"{file.name}: {said}") from None
         raise SettingsError(
-            f"setting {where}: {first['msg']} ({file.name} or CONFIDE_{where.upper().replace('.', '__')})"
+            f"setting {where}: {said} ({file.name} or CONFIDE_{where.upper().replace('.', '__')})"
         ) from None
     except (ValueError, OSError) as error:
         raise SettingsError(f"{file.name} cannot be read as TOML: {type(error).__name__}") from None

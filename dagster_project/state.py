@@ -113,6 +113,8 @@ def examine(home: Home) -> list[Finding]:
         return findings
     workspace = Workspace.open(home.root)
     findings.append(_tried("labeller", lambda: workspace.answers("screen").labeller))
+    if workspace.asks_claude and not {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"} & os.environ.keys():
+        findings.append(Finding("key of the API", True, hint="none in ANTHROPIC_API_KEY: `confide run` needs one"))
     findings.append(_embedder(workspace))
     findings.append(_tried("release ledger and publications", lambda: _verified(home)))
     findings += [_logs(workspace), _refused(home), *_inbox(workspace), *_screening(workspace), _users(workspace)]
@@ -159,7 +161,7 @@ def _verified(home: Home) -> None:
     from dagster_project.storage.published import current, verify
     from dagster_project.storage.release_ledger import Ledger
 
-    Ledger.read(home.release_ledger)
+    Ledger.read(home.release_ledger).require_for(len(releases(home)))
     if snapshot := current(home):
         verify(snapshot)
 
@@ -202,9 +204,8 @@ def _refused(home: Home) -> Finding:
     if not reasons:
         return Finding("refused records", True)
     known = [f"{reason}: {MENDED_BY[Reason(reason)]}" for reason in reasons if reason in MENDED_BY]
-    hint = (
-        f"quarantine/ holds some ({', '.join(reasons)}); {'; '.join(known) or 'look at them there'}; then ingest again"
-    )
+    mending = "; ".join(known) or "look at them there"
+    hint = f"quarantine/ holds some ({', '.join(reasons)}); {mending}; then ingest again, and remove what is dealt with"
     return Finding("refused records", True, hint=hint)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dagster_project.classifiers.interface import Answers, Classifier, Keyed, Progress
-from dagster_project.codebook.loader import CodebookError, shipped_codebook
+from dagster_project.codebook.loader import Codebook, CodebookError, load_codebook, shipped_codebook
 from dagster_project.codebook.schema import AnswerType, Facet
 from dagster_project.domain.conversations import Conversation, Role
 from dagster_project.domain.labels import Answer, Labelled, Status
@@ -31,12 +31,23 @@ from dagster_project.storage.files import replacing
 BATCH = 256
 
 
+def codebook_outside() -> Codebook:
+    """The shipped facets, and those that `CONFIDE_CODEBOOK__FOLDERS` (from here) and `…__OPTIONAL` name.
+
+    Raises CodebookError.
+    """
+    chosen = read_settings(Path(os.devnull)).codebook
+    if not chosen.folders and not chosen.optional:
+        return shipped_codebook()
+    return load_codebook(*chosen.folders, optional=chosen.optional)
+
+
 def chosen_facets(classifier: Classifier, facets: Sequence[str] | None) -> list[Facet]:
     """The facets asked for, or all that the classifier measures.
 
     Raises CodebookError on an id that the codebook lacks or the classifier does not measure.
     """
-    codebook = shipped_codebook()
+    codebook = codebook_outside()
     if facets is None:
         return [f for f in codebook if classifier.measures(f)]
     chosen = [codebook[f] for f in dict.fromkeys(facets)]
@@ -126,7 +137,7 @@ def classifier_of(kind: str) -> Iterator[Classifier]:
     with tempfile.TemporaryDirectory() as folder:
         url = settings.ledger.url or sqlite_url(Path(folder) / "requests.sqlite")
         with RequestLedger.open(url, settings.ledger.key_file) as ledger:
-            yield AsksClaude(claude_answers(settings, lambda: ledger, Path(folder), scope="all"))
+            yield AsksClaude(claude_answers(settings, lambda: ledger, Path(folder), scope="all"), codebook_outside())
 
 
 @dataclass(frozen=True)
@@ -156,8 +167,8 @@ class _FileOf:
 class AsksClaude:
     """Both stages of Claude's answers as one `Classifier`, whatever type a conversation is of."""
 
-    def __init__(self, stages: Mapping[str, Answers]) -> None:
-        self._stages = stages
+    def __init__(self, stages: Mapping[str, Answers], codebook: Codebook) -> None:
+        self._stages, self._codebook = stages, codebook
 
     @property
     def labeller(self) -> str:
@@ -174,7 +185,7 @@ class AsksClaude:
 
     def ask_ahead(self, facets: Sequence[Facet], conversations: Iterable[Keyed]) -> None:
         """Everything at once, a request a stage and conversation."""
-        for answers, some in self._by_stage(facets):
+        for answers, some in self.by_stage(facets):
             answers.ask_ahead(some, conversations)
 
     def classify(
@@ -183,7 +194,7 @@ class AsksClaude:
         """As `Classifier.classify`."""
         kept = [_Kept(c) for c in conversations]
         found: list[dict[str, Answer]] = [{} for _ in kept]
-        for answers, some in self._by_stage(facets):
+        for answers, some in self.by_stage(facets):
             for one, given in zip(found, answers.classify(some, kept), strict=True):
                 one.update({facet_id: answer for facet_id, (answer, _) in given.items()})
         for one in found:
@@ -191,11 +202,11 @@ class AsksClaude:
             if progress:
                 progress(1)
 
-    def _by_stage(self, facets: Sequence[Facet]) -> Iterator[tuple[Answers, list[Facet]]]:
+    def by_stage(self, facets: Sequence[Facet]) -> Iterator[tuple[Answers, list[Facet]]]:
         """The facets of each stage; an attribute's events come along."""
         asked = {f.id for f in facets} | {f.of for f in facets if f.of}
         for stage, answers in self._stages.items():
-            some = [f for f in shipped_codebook() if f.id in asked and f.stage == stage]
+            some = [f for f in self._codebook if f.id in asked and f.stage == stage]
             if some:
                 yield answers, some
 

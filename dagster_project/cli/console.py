@@ -83,6 +83,10 @@ def show_agreement(rows: Iterable[Any]) -> None:
 
 
 def _words(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping) and any(isinstance(v, Mapping) for v in value.values()):
+        return "\n".join(f"{k}: {_words(v)}" for k, v in value.items())
     if isinstance(value, Mapping):
         return ", ".join(f"{k}: {_words(v)}" for k, v in value.items()) or "none"
     if isinstance(value, list):

@@ -1,7 +1,6 @@
 """The commands. Not here: how they speak (`console.py`), what they do (the modules that they call)."""
 
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -203,6 +202,8 @@ def release(
             OUT.print("No complete, unpublished period: nothing to release.")
             return
         show(result, json)
+        if not json:
+            OUT.print(f"Report: {result['path']}/report.html", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -233,9 +234,12 @@ def verify(
 @app.command()
 def erase(
     context: typer.Context,
-    user_id: Annotated[list[str] | None, typer.Option(help="A user's id as it stands in the logs.")] = None,
-    conversation_id: Annotated[list[str] | None, typer.Option(help="A conversation's id.")] = None,
-    expired: Annotated[bool, typer.Option("--expired", help="What [retention] days says is due.")] = False,
+    user_id: Annotated[
+        list[str] | None,
+        typer.Option(help="A user's id as in the logs; - reads ids from stdin."),
+    ] = None,
+    conversation_id: Annotated[list[str] | None, typer.Option(help="A conversation's id; - likewise.")] = None,
+    expired: Annotated[bool, typer.Option("--expired", help="What retention.days says is due.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -246,6 +250,8 @@ def erase(
         if bool(user_id or conversation_id) == expired:
             raise typer.BadParameter("give --user-id or --conversation-id (- reads ids from stdin), or --expired")
         workspace = workspace_of(context, home)
+        if expired and workspace.settings.retention.days is None:
+            ERR.print("Warning: [retention] days is not set: nothing is too old", style="yellow", markup=False)
         show(erase_asked(workspace, user_id or [], conversation_id or [], sys.stdin).as_json(), json)
 
 
@@ -367,7 +373,8 @@ def ui(
             "DAGSTER_HOME": str(workspace.home.dagster),
         }
         command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "-p", str(port)]
-        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+        # In place of this process: whoever ends it ends Dagster, which would else run on and hold the port.
+        os.execve(command[0], command, environment)
 
 
 def main() -> None:

@@ -67,8 +67,11 @@ def read_facet(path: Path) -> Facet:
 def load_codebook(*extra: Path, optional: Iterable[str] = ()) -> Codebook:
     """The shipped facets, the optional ones that are named, and those of `extra` folders.
 
-    Raises CodebookError on a bad, doubled or unknown facet.
+    Raises CodebookError on a bad, doubled or unknown facet, and on a folder that is not there: whoever misspelt it
+    would release without the question that they meant to ask.
     """
+    if missing := [folder for folder in extra if not folder.is_dir()]:
+        raise CodebookError(f"[codebook] folders: {missing[0]} is no folder")
     facets: dict[str, Facet] = {}
     files: dict[str, Path] = {}
     for folder, paths in ((SHIPPED, None), (OPTIONAL, _named(optional)), *((folder, None) for folder in extra)):

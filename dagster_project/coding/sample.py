@@ -100,7 +100,11 @@ def days_to_sample(workspace: Workspace, first: date | None, last: date | None) 
         )
     days = [day for day in within if day not in taken]
     if not days:
-        raise CodingError("no labelled day that is not in a sample already: run `confide run` first")
+        raise CodingError(
+            f"all {len(taken)} labelled days are in a sample already: import its answers, or label new days first"
+            if taken
+            else "no day is labelled yet: run `confide run` first"
+        )
     return days
 
 

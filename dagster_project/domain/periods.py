@@ -13,6 +13,10 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 DAY = timedelta(days=1)
+FORMS = (
+    "write a day (2026-10-05), an ISO week (2026-W41), a month (2026-10) or a window (2026-09-21..2026-11-15), "
+    "whose last day is included"
+)
 
 
 class PeriodKind(StrEnum):
@@ -70,11 +74,8 @@ def parse_period(text: str) -> Period:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             return period_of(date.fromisoformat(text), PeriodKind.DAY)
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a period: {error}") from None
-    raise ValueError(
-        f"{text!r} is not a period: write a day (2026-10-05), an ISO week (2026-W41), "
-        "a month (2026-10) or a window (2026-09-21..2026-11-15)"
-    )
+        raise ValueError(f"{text!r} is not a period: {error}; {FORMS}") from None
+    raise ValueError(f"{text!r} is not a period: {FORMS}")
 
 
 def period_of(day: date, kind: PeriodKind) -> Period:

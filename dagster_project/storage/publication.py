@@ -91,8 +91,7 @@ def recover(home: Home, at: datetime, step: Step = lambda _: None) -> tuple[Ledg
     private_folder(home.publications)
     ledger = Ledger.read(home.release_ledger)
     folders = {p.name for p in home.publications.iterdir() if not p.name.startswith(".") and p.name != CURRENT}
-    if folders and not ledger.entries:
-        raise ReleaseRefused("the release ledger is missing but there are publications: restore it from backup")
+    ledger.require_for(len(folders))
     if cut_short := ledger.open_intent:
         if cut_short.release_id in folders:
             _require_as_entered(home, cut_short)

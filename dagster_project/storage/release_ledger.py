@@ -86,6 +86,11 @@ class Ledger:
             entries.append(entry)
         return cls(path, entries)
 
+    def require_for(self, n_releases: int) -> None:
+        """Raise ReleaseRefused where releases are there and no ledger: what they published cannot be known any more."""
+        if n_releases and not self.entries:
+            raise ReleaseRefused("the release ledger is missing but there are publications: restore it from backup")
+
     @property
     def head(self) -> str:
         """Hash of the last entry, which the next one names."""

@@ -9,6 +9,7 @@ every use of the file, dbt's included, belongs inside it.
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ LOCK_SECONDS = 3600.0
 POLL_SECONDS = 0.2
 
 EMPTY_PARTITION = {"day": "day=1970-01-01", "period": "period=none"}
+
+LAKE_OF_A_HOME = re.compile(r"'/(?:[^']|'')*?(?=/private/lake/)")
+"""Where a view's SQL says which home's lake it reads, the quotation mark included."""
 
 
 class WarehouseError(Exception):
@@ -125,6 +129,30 @@ def prepare_warehouse(home: Home) -> None:
                 pq.write_table(expected, temporary)
     if not requests_file(home).exists() or not facets_file(home).exists():
         write_requests(home, [], max_conversations_per_user=1)
+    _read_this_lake(home)
+
+
+def _read_this_lake(home: Home) -> None:
+    """Have the warehouse's views read the lake of this home.
+
+    In a copy of a home, or a backup unpacked elsewhere, they name the lake of the first. Building days makes them anew;
+    building periods does not, and would count the other home's labels: what was erased here, or lives on there alone.
+    """
+    import duckdb
+
+    if not home.warehouse.exists():
+        return
+    here = "'" + str(home.root.absolute()).replace("'", "''").replace("[", "[[]")
+    try:
+        opened = duckdb.connect(str(home.warehouse))
+    except duckdb.Error:
+        return  # damaged: dbt, which comes next, refuses it in words of ours
+    with opened as connection:
+        configure_connection(connection, home)
+        for (sql,) in connection.execute("select sql from duckdb_views() where not internal").fetchall():
+            ours = LAKE_OF_A_HOME.sub(lambda _: here, sql)
+            if ours != sql:
+                connection.execute(ours.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
 
 
 def dbt_environment(home: Home) -> dict[str, str]:

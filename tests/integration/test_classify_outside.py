@@ -12,11 +12,35 @@ from typing import Any
 import pytest
 
 from dagster_project.classifiers.interface import Progress
-from dagster_project.classifiers.outside import BATCH, classify_lines, classify_to
+from dagster_project.classifiers.outside import (
+    BATCH,
+    AsksClaude,
+    chosen_facets,
+    classifier_of,
+    classify_lines,
+    classify_to,
+)
 from dagster_project.codebook.loader import CodebookError
 from dagster_project.codebook.schema import Facet
 from dagster_project.domain.conversations import Conversation, Role
 from dagster_project.domain.labels import Answer, Labelled, Status, Value
+
+OWN = """
+id: mood
+version: 1
+title: Mood
+question: Which mood is named?
+unit: conversation
+applies_to: [all]
+answer: choice
+stage: detail
+sensitive: true
+publish: "no"
+source: Our own.
+categories:
+  - {id: calm, label: Calm, definition: Calm is named.}
+  - {id: tense, label: Tense, definition: Tension is named.}
+"""
 
 
 class Scripted:
@@ -24,8 +48,11 @@ class Scripted:
 
     labeller = "scripted-1"
 
+    def __init__(self, *facets: str) -> None:
+        self._facets = facets or ("content_creation", "affective_type", "pushback", "sentiment")
+
     def measures(self, facet: Facet) -> bool:
-        return facet.id in ("content_creation", "affective_type", "pushback", "sentiment")
+        return facet.id in self._facets
 
     def prompt_hash(self, facet: Facet) -> str:
         return "none"
@@ -159,3 +186,19 @@ def test_without_a_file_the_lines_go_to_stdout(tmp_path: Path) -> None:
     with redirect_stdout(printed):
         assert classify_to(source, None, ["content_creation"]) == 1
     assert json.loads(printed.getvalue()) == {"conversation_id": "a", "labels": {"content_creation": False}}
+
+
+def test_a_facet_of_ones_own_is_tried_outside_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents a new question from being paid for on all conversations before anybody has read its answers on a few."""
+    (tmp_path / "mood.yaml").write_text(OWN, encoding="utf-8")
+    monkeypatch.setenv("CONFIDE_CODEBOOK__FOLDERS", json.dumps([str(tmp_path)]))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    (result,) = classify_lines([line("c", {"mood": ["tense"]})], Scripted("mood"), ["mood"])
+    assert result["labels"] == {"mood": ["tense"]}
+    with classifier_of("claude") as claude:
+        assert isinstance(claude, AsksClaude)
+        (mood,) = chosen_facets(claude, ["mood"])
+        assert [f.id for _, some in claude.by_stage([mood]) for f in some] == ["mood"]
+    monkeypatch.delenv("CONFIDE_CODEBOOK__FOLDERS")
+    with pytest.raises(CodebookError, match="no facet 'mood'"):
+        list(classify_lines([line("c", {})], Scripted("mood"), ["mood"]))

@@ -87,6 +87,7 @@ def test_an_erasure_closes_the_period_to_correction(home: Path) -> None:
     """Prevents the erased person from being read off the difference of two revisions."""
     done(confide(home, "erase", "--user-id", "late11"))
     assert not any(Home(home).private.joinpath("contributions").rglob("*.parquet"))
+    assert done(confide(home, "status", "--json")).json["waiting"] == [], "it would be listed for ever"
     said = confide(home, "release", "--correct", WEEK)
     assert said.code == 1 and "closed to correction" in said.err
     assert "late11" not in said.err

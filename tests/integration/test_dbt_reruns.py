@@ -1,6 +1,7 @@
 """Days and periods are replaced whole: nothing stale, nothing lost, whatever is run again."""
 
 import multiprocessing
+import shutil
 import time
 from datetime import date
 from pathlib import Path
@@ -82,6 +83,15 @@ def test_what_is_run_again_replaces_and_the_rest_stays(tmp_path: Path) -> None:
             "select count(*) from intermediate.int_counted_conversations where period_key = ?", [week.key]
         )
         assert left.fetchone() == (0,), "rows of a period that became empty were left behind"
+        labels = connection.execute("select count(*) from staging.stg_screen_labels").fetchone()
+
+    # A copy of the home (a trial, a backup unpacked elsewhere) read the labels of the first one for its periods.
+    copy = Home(tmp_path / "it's [a] copy")
+    shutil.copytree(home.root, copy.root)
+    shutil.rmtree(home.lake)
+    prepare_warehouse(copy)
+    with reading(copy) as connection:
+        assert connection.execute("select count(*) from staging.stg_screen_labels").fetchone() == labels != (0,)
 
 
 def test_a_category_that_nobody_defined_stops_the_run_without_being_told(tmp_path: Path) -> None:

@@ -77,6 +77,27 @@ def test_a_new_home_is_well_and_says_what_comes_next(tmp_path: Path) -> None:
     assert "ingest PATH" in said.out and "mend" not in said.out
 
 
+def test_who_erases_by_age_without_an_age_is_told_so(tmp_path: Path) -> None:
+    """Prevents a line of cron from erasing nothing for years, and saying that all is well."""
+    home = tmp_path / "home"
+    done(confide(home, "init"))
+    assert "[retention] days is not set" in done(confide(home, "erase", "--expired")).err
+    (home / "confide.toml").write_text("[retention]\ndays = 365\n")
+    assert done(confide(home, "erase", "--expired")).err == ""
+
+
+def test_doctor_tells_who_asks_claude_of_a_key_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents it from being learnt in the night, from a run that failed."""
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    done(confide(home, "init", "--classifier", "claude"))
+    (finding,) = [f for f in examine(Home(home)) if f.what == "key of the API"]
+    assert finding.ok and "ANTHROPIC_API_KEY" in finding.hint
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    assert [f for f in examine(Home(home)) if f.what == "key of the API"] == []
+
+
 def test_a_format_that_is_misnamed_for_the_inbox_is_found_before_a_file_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from dagster_project.policy.loader import Policy
 from dagster_project.release import release
 from dagster_project.running import first_cause, instance_of
 from dagster_project.sensors import range_tags
+from dagster_project.state import examine
 from dagster_project.storage.published import current
 from dagster_project.storage.release_ledger import Ledger, ReleaseRefused
 from tests.support.candidates import AT, candidates, metadata, page
@@ -86,6 +87,8 @@ def test_a_ledger_that_is_not_what_was_written_stops_every_release(
     """Prevents a frozen period from being published again with other people in it, for subtraction."""
     weaken(home)
     assert named in (release_here(home) or "published")
+    (found,) = [f for f in examine(home) if f.what == "release ledger and publications"]
+    assert not found.ok and named in found.advice, "whoever looks the home over must not be told that all is well"
 
 
 def cell_altered(home: Home) -> None:

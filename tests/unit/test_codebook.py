@@ -221,6 +221,12 @@ def test_two_files_for_one_facet_are_refused(tmp_path: Path) -> None:
         load_codebook(tmp_path)
 
 
+def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    """Prevents a misspelt folder from releasing without the question that its owner meant to ask."""
+    with pytest.raises(CodebookError, match="facetz is no folder"):
+        load_codebook(tmp_path / "facetz")
+
+
 def test_optional_facets_are_asked_only_where_they_are_named() -> None:
     """Prevents a home from paying for, and publishing, questions about dependency that nobody switched on."""
     ids = {"dependency", "sycophancy", "reinforced_delusion", "missed_pushback"}

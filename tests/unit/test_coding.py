@@ -105,7 +105,7 @@ def test_no_day_is_in_two_samples(home: Home) -> None:
     with pytest.raises(CodingError, match="in a sample already"):
         exported(home, size=5, first=DAYS[0], last=DAYS[1])
     assert exported(home, size=5)[0]["days"] == ["2026-10-06"]
-    with pytest.raises(CodingError, match="no labelled day"):
+    with pytest.raises(CodingError, match="all 2 labelled days are in a sample already"):
         exported(home, size=5)
 
 
