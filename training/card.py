@@ -259,7 +259,8 @@ rough guess. One thing was learnt from looking here: a first version, which had 
 alone, found the right type in 7 of 100 ESConv talks; conversations of several messages were then written, and every
 example is also shown cut into messages, as a first half, or between a hello and a thank-you. That short chit-chat,
 spoken sessions and support chats exist among the sources was known when later examples were written, their text was
-not. Likewise after errors on the synthetic demo world: some own examples (tender scenes that are not sexual, letters and
+not; the short texting and the lines of dialogue were written because the figures of EmoContext and MELD were low.
+Likewise after errors on the synthetic demo world: some own examples (tender scenes that are not sexual, letters and
 summaries asked for, questions of fact about mental health, plain supportive turns) and the rate of pushback to be
 expected. Agreement with its known truth is therefore no independent test.
 

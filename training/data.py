@@ -34,13 +34,16 @@ OWN_CONVERSATIONS = (
     "talks_companionship",
     "roleplay",
     "creation_everyday",
+    "talks_texting",
 )
-OWN_CREATION = ("creation_forms",)
+OWN_CREATION = ("creation_forms", "creation_prompts")
 """Single requests on the boundary of content creation alone. What they say of types nobody doubts; learnt from as well,
 they outweigh short small talk (cross-validation)."""
 OWN_TURNS = ("pushback", "pushback_styles")
-OWN_MESSAGES = ("sentiment", "sentiment_chat")
+OWN_MESSAGES = ("sentiment", "sentiment_chat", "sentiment_texting", "sentiment_dialogue")
 RELIABILITY = {"high": 1.0, "medium": 0.7, "low": 0.4}
+REQUESTS = {"arena-hard-v2": 2.0, "mt_bench": 2.0}
+"""Requests as people write them, of which there are few: they weigh as much as own examples (cross-validation)."""
 LICENCES = {
     "own": "written for Confide (Apache-2.0)",
     "own-talks": "written for Confide (Apache-2.0)",
@@ -156,7 +159,7 @@ def screen_examples(data: Path) -> list[Example]:
     seen: set[str] = set()
     for row in train_rows(data / "dev" / "affective_type.jsonl.gz"):
         heads = screen_labels(row["labels"]["affective_type"])
-        weight = RELIABILITY[row["labels"]["mapping_reliability"]]
+        weight = RELIABILITY[row["labels"]["mapping_reliability"]] * REQUESTS.get(row["source"], 1.0)
         text = human_text(row)
         seen.add(text)
         found.append(Example(row["source"], text[:80], heads, weight, conversation_of(row)))
@@ -176,7 +179,8 @@ def screen_examples(data: Path) -> list[Example]:
         if row["source"] == "arena-hard-v2":
             made = row["labels"]["arena_category"] == "creative_writing"
             heads = screen_labels("content_creation" if made else "non_affective")
-            found.append(Example(row["source"], text[:80], heads, 1.0 if made else 0.7, conversation_of(row)))
+            weight = (1.0 if made else 0.7) * REQUESTS[row["source"]]
+            found.append(Example(row["source"], text[:80], heads, weight, conversation_of(row)))
         elif row["source"] in ("hh-rlhf-harmless-test", "oasst-en100") and _impersonal(text):
             found.append(Example(row["source"], text[:80], NOTHING, 0.3, conversation_of(row)))
     found.extend(_questions(data))
@@ -294,7 +298,7 @@ def _chitchat(data: Path, wanted: int = 500) -> Iterator[Example]:
         n = number_of(row["conversation_id"] + "cut")
         start = n % max(1, len(row["messages"]) - 4)
         piece = row["messages"][start : start + 2 + n % 14]
-        yield Example("byu-chitchat", row["conversation_id"], heads, 0.25, conversation_of(row, piece))
+        yield Example("byu-chitchat", row["conversation_id"], heads, 0.5, conversation_of(row, piece))
 
 
 def pushback_examples(data: Path) -> list[Example]:
@@ -355,7 +359,7 @@ def sentiment_examples(data: Path) -> list[Example]:
             "own",
             template_of(row),
             _level_heads(row["labels"]["sentiment"][0]),
-            10.0,
+            7.0,
             text=row["messages"][0]["content"],
         )
         for row in own_rows(*OWN_MESSAGES)

@@ -104,6 +104,15 @@ def test_own_turns_and_messages_cover_every_kind_and_level() -> None:
     assert all(levels[level] >= 30 for level in SENTIMENT_LEVELS)
 
 
+def test_a_pasted_text_comes_with_requests_of_both_kinds() -> None:
+    """Otherwise the text decides whether a piece of writing is asked for, and a question about a story is content."""
+    asked: dict[str, set[bool]] = {}
+    for row in own_rows(*OWN_CREATION):
+        if row["template"].startswith("paste-"):
+            asked.setdefault(row["template"], set()).add(row["labels"]["content_creation"])
+    assert len(asked) >= 10 and all(kinds == {True, False} for kinds in asked.values())
+
+
 def test_no_own_example_is_a_copy_of_another() -> None:
     for names in ((*OWN_CONVERSATIONS, *OWN_CREATION, "other_languages"), OWN_TURNS, OWN_MESSAGES):
         seen = Counter(json.dumps(r["messages"]) for r in own_rows(*names))
