@@ -19,7 +19,7 @@ from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
 from dagster_project.domain.topics.name_filter import UNNAMED
-from dagster_project.domain.topics.naming import SAMPLES, Namer, Needed, Support, names, shared_terms
+from dagster_project.domain.topics.naming import SAMPLES, Namer, Needed, Support, names, telling
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
@@ -185,8 +185,9 @@ class _Work:
             level = (*model.parent_ids, *stand_alone)
             above = wording.support({t: fitted.speakers[t] for t in level}, elsewhere)
             above.without_inherited(children, below)
-            said = shared_terms(below, base)
-            of_parents = {parent: [said[t] for t in own] for parent, own in children.items()}
+            of_parents = {
+                parent: [telling(t, below, needs) for t, needs in own.items()] for parent, own in children.items()
+            }
             named = names(above, {t: needed[t] for t in level}, namer, samples, of_parents)
         # One that stands alone is named among all topics of its kind.
         return named | names(below, base, namer, samples)

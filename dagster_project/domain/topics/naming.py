@@ -99,8 +99,8 @@ class Support:
         self.terms.setdefault(topic_id, Counter()).update(set(terms))
 
 
-def ranked(topic_id: str, support: Support, needed: Needed) -> list[str]:
-    """Terms of a topic that as many of its people share as is needed, most telling first.
+def telling(topic_id: str, support: Support, needed: Needed) -> dict[str, float]:
+    """Terms of a topic that as many of its people share as is needed, most telling first, and how telling each is.
 
     Only terms more common here than among the siblings: what everybody says names nothing; nor does what people say as
     often in other types of talk, unless there is nothing else. Most telling is what many say here (the share of people,
@@ -108,7 +108,7 @@ def ranked(topic_id: str, support: Support, needed: Needed) -> list[str]:
     """
     people = support.people
     others = sum(people.values()) - people[topic_id]
-    telling: dict[str, float] = {}
+    apart: dict[str, float] = {}
     common: dict[str, float] = {}
     for term, here in support.terms.get(topic_id, Counter()).items():
         if here < support.needed(term, needed):
@@ -119,25 +119,29 @@ def ranked(topic_id: str, support: Support, needed: Needed) -> list[str]:
         if share <= beside:
             continue
         elsewhere = support.share_elsewhere(term, needed)
-        of, against = (telling, max(beside, elsewhere)) if share > elsewhere else (common, beside)
+        of, against = (apart, max(beside, elsewhere)) if share > elsewhere else (common, beside)
         weight = PAIR_BONUS if " " in term else LOOSE if term in support.loose else 1.0
         of[term] = weight * (share - against) * math.log((share + RARE) / (against + RARE))
-    scores = telling or common
-    return sorted(scores, key=lambda term: (-scores[term], term))
+    scores = apart or common
+    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
 
 
-def of_children(own: Sequence[str], children: Iterable[Sequence[str]]) -> list[str]:
+def of_children(own: Iterable[str], children: Sequence[Mapping[str, float]]) -> list[str]:
     """A parent's terms: the most telling one of each child, then the second of each, then what is only its own.
 
-    own: what the parent may say, most telling first; a child's other terms are passed over. children: their terms, most
-    telling first. The order among children is that of the parent's terms, and tells nothing of which child is larger.
+    own: what the parent may say, most telling first; a child's other terms are passed over. children: by term how
+    telling it is of the child, as in `telling`. That decides among children too, and not which of them is larger.
     """
-    place = {term: i for i, term in enumerate(own)}
-    kept = [[term for term in terms if term in place] for terms in children]
+    may_say = list(own)
+    kept = [[term for term in terms if term in may_say] for terms in children]
+    best: dict[str, float] = {}
+    for terms in children:
+        best |= {term: max(score, best.get(term, score)) for term, score in terms.items()}
     rounds = [
-        sorted({terms[n] for terms in kept if n < len(terms)}, key=place.__getitem__) for n in range(TERMS_IN_NAME)
+        sorted({terms[n] for terms in kept if n < len(terms)}, key=lambda term: (-best[term], term))
+        for n in range(TERMS_IN_NAME)
     ]
-    return list(dict.fromkeys([*(term for terms in rounds for term in terms), *own]))
+    return list(dict.fromkeys([*(term for terms in rounds for term in terms), *may_say]))
 
 
 def _stem(word: str) -> str:
@@ -179,26 +183,16 @@ def borne_out(topic_id: str, terms: Sequence[str], samples: Sequence[Support], n
     ]
 
 
-def shared_terms(
-    support: Support, thresholds: Mapping[str, Needed], children: Mapping[str, Sequence[Sequence[str]]] | None = None
-) -> dict[str, list[str]]:
-    """By topic the terms that its name may have, most telling first, no word twice."""
-    below = children or {}
-    return {
-        t: distinct_terms(of_children(ranked(t, support, thresholds[t]), below.get(t, ()))) for t in sorted(thresholds)
-    }
-
-
 def names(
     support: Support,
     thresholds: Mapping[str, Needed],
     namer: Namer | None = None,
     samples: Sequence[Support] = (),
-    children: Mapping[str, Sequence[Sequence[str]]] | None = None,
+    children: Mapping[str, Sequence[Mapping[str, float]]] | None = None,
 ) -> dict[str, str]:
     """A name for each topic of `thresholds` (topic id -> people that must share a term).
 
-    children: by parent, the terms of each child, as `shared_terms` has them: a parent is named from those.
+    children: by parent, the terms of each child, as `telling` has them: a parent is named from those.
     namer: asked where two terms or more are borne out by each of the samples; else, and without one, the name is the
     plain list of the shared terms. Siblings of the same name are told apart by further terms while there are any.
     Without a shared term a topic gets a neutral name.
@@ -208,7 +202,10 @@ def names(
         of = borne_out(topic_id, terms, samples, thresholds[topic_id]) if namer else []
         return filtered(namer(of), of, terms) if namer and len(of) > 1 else plain_list(terms)
 
-    available = shared_terms(support, thresholds, children)
+    available = {
+        t: distinct_terms(of_children(telling(t, support, thresholds[t]), (children or {}).get(t, ())))
+        for t in sorted(thresholds)
+    }
     length = dict.fromkeys(available, TERMS_IN_NAME)
     named: dict[str, str] = {}
     for _ in range(MOST_TERMS_IN_NAME - TERMS_IN_NAME + 1):
