@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+sys.path.pop(0)  # this folder: its coverage.py would be taken for the package of that name, which numba asks for
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dagster_project.classifiers.local.embedder import MiniLM
