@@ -2,10 +2,10 @@
 
 Each file holds canonical conversations (.jsonl or .jsonl.gz) with a human tag: labels.topic or labels.problem_type. In
 one run: ours (k by its own criterion, and at the tags' number) and k-means of scikit-learn on the same MiniLM vectors
-of what the person wrote, pooled as a release pools them; k-means on the first window alone; kura's grouping where
-`kura` is installed; and BERTopic's default steps (UMAP to five dimensions, then HDBSCAN) where `umap-learn` is. Neither
-is a dependency of Confide. Adjusted
-mutual information and purity, mean and standard deviation over --draws orders and seeds: with a few hundred
+of what the person wrote, pooled as a release pools them; k-means on the first window alone; kura's grouping; BERTopic
+on the same vectors, and its default steps by themselves (UMAP to five dimensions, then HDBSCAN). `kura`, `bertopic` and
+`umap-learn` are no dependencies of Confide: a peer that cannot be imported is said to be not installed, and left out.
+Adjusted mutual information and purity, mean and standard deviation over --draws orders and seeds: with a few hundred
 conversations one draw says little. What a method leaves out counts as one group. Without a file: invented texts.
 """
 
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+sys.path.pop(0)  # this folder: its coverage.py would be taken for the package of that name, which numba asks for
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dagster_project.classifiers.local.embedder import MiniLM
@@ -32,6 +33,8 @@ from dagster_project.topics.reading import embed_windows, embedded_windows
 from tests.support.topic_texts import TOPICS, text_of
 
 LEAST_TAGGED = 5
+PEERS = {"kura": "kura", "bertopic": "bertopic", "umap": "umap-learn"}
+"""What is imported, and the package that brings it."""
 
 
 def tagged(path: Path) -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -54,8 +57,15 @@ def purity(labels: Sequence[int], tags: Sequence[str]) -> float:
     return sum(max(found.values()) for found in groups.values()) / len(tags)
 
 
-def ways(vectors: Any, first: Any, n_tags: int, seed: int) -> dict[str, Any]:
-    """Labels by each way of grouping. first: vectors of the first window."""
+def reducer(seed: int) -> Any:
+    """UMAP as BERTopic sets it, with a seed."""
+    from umap import UMAP
+
+    return UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed)
+
+
+def ways(vectors: Any, first: Any, texts: Sequence[str], n_tags: int, seed: int) -> dict[str, Any]:
+    """Labels by each way of grouping. first: vectors of the first window. texts: BERTopic asks for them, to name by."""
     from sklearn.cluster import HDBSCAN, KMeans
 
     def ours(k: int | None) -> Any:
@@ -83,13 +93,15 @@ def ways(vectors: Any, first: Any, n_tags: int, seed: int) -> dict[str, Any]:
                 labels[members] = label
             found[name] = labels
     if find_spec("umap"):
-        from umap import UMAP
-
-        few = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed).fit_transform(
-            vectors
-        )
+        few = reducer(seed).fit_transform(vectors)
         for least in (10, 5):
             found[f"UMAP + HDBSCAN, {least}"] = HDBSCAN(min_cluster_size=least, copy=True).fit_predict(few)
+    if find_spec("bertopic"):
+        from bertopic import BERTopic
+
+        for least in (10, 5):
+            model = BERTopic(embedding_model=None, umap_model=reducer(seed), min_topic_size=least)
+            found[f"BERTopic, {least}"] = np.asarray(model.fit_transform(list(texts), vectors)[0])
     return found
 
 
@@ -100,6 +112,8 @@ def main() -> None:
     given = parser.parse_args()
     from sklearn.metrics import adjusted_mutual_info_score
 
+    if missing := [package for module, package in PEERS.items() if not find_spec(module)]:
+        print(f"not installed: {', '.join(missing)}")
     draw = Random(2)
     rows = [row for path in given.files for row in tagged(path)]
     rows = rows or [("invented", (text_of(topic, draw),), topic) for topic in TOPICS for _ in range(15)]
@@ -120,7 +134,8 @@ def main() -> None:
         for seed in range(given.draws):
             order = np.random.default_rng(seed).permutation(len(own))
             tags = [own[i][1] for i in order]
-            for name, labels in ways(pooled[order], first[order], len(common), seed).items():
+            texts = [" ".join(own[i][0]) for i in order]
+            for name, labels in ways(pooled[order], first[order], texts, len(common), seed).items():
                 found = labels.tolist()
                 out = sum(label < 0 for label in found) / len(found)
                 one = adjusted_mutual_info_score(tags, found), purity(found, tags), len(set(found) - {-1}), out

@@ -84,6 +84,14 @@ class TypeOfSpan:
             self._duplicates = {i: found.group(self.analysed.signatures[i]) for i in self.members}
         return voices(positions, self.analysed.users, self._duplicates)
 
+    def elsewhere(self) -> list[int]:
+        """Of the conversations of other types, one a user, near-duplicates once."""
+        own = set(self.members)
+        rest = [i for i in range(len(self.analysed.keys)) if i not in own]
+        rest.sort(key=lambda i: self.keyed.order(self.analysed.keys[i]))
+        found = Duplicates()
+        return voices(rest, self.analysed.users, {i: found.group(self.analysed.signatures[i]) for i in rest})
+
     def numbers(self, limits: TopicLimits) -> list[int]:
         """Numbers of topics that the counted conversations have room for; none where there are too few for two."""
         if len(self.counted) < 2 * limits.min_conversations:

@@ -19,7 +19,7 @@ from dagster_project.domain.topics.identity import Change
 from dagster_project.domain.topics.keyed import Keyed
 from dagster_project.domain.topics.model import OTHER, Drift, Fit, TopicModel, drift
 from dagster_project.domain.topics.name_filter import UNNAMED
-from dagster_project.domain.topics.naming import SAMPLES, Namer, Needed, Support, names
+from dagster_project.domain.topics.naming import SAMPLES, Namer, Needed, Support, names, telling
 from dagster_project.storage.lake import TABLES, Lake
 from dagster_project.storage.topic_models import TopicModels
 from dagster_project.topics.fitting import Fitted, TopicLimits, TypeOfSpan, fit
@@ -81,6 +81,7 @@ class _Work:
         self.start, self.end = span_of(period, work.schedule)
         self.days = [day for day in work.lake.days("conversations") if self.start <= day < self.end]
         self._read: dict[tuple[date, date], Analysed] = {}
+        self._worded: tuple[Analysed, Wording] | None = None
 
     def build(self, refit: bool) -> PeriodTopics:
         assignments: list[tuple[str, str, str, float]] = []
@@ -154,7 +155,7 @@ class _Work:
         of = TypeOfSpan(span, affective_type, self._keyed(affective_type))
         if not of.numbers(self.work.limits):
             return None
-        wording = Wording(read_texts(self.work.lake, span, of.members), load_vocabulary())
+        wording = self._wording(span)
         # An erasure must leave nothing behind, not even where a fit began.
         fitted = fit(of, self.work.limits, about, old, wording, anew=renewed is not None)
         if fitted is None:
@@ -169,10 +170,12 @@ class _Work:
         """A name by topic id, from what those who speak for each topic wrote; siblings are those of one level."""
         model, version = fitted.model, fitted.model.fit.end.isoformat()
         needed = {t: self.work.limits.needed(of.keyed, t, version) for t in (*model.parent_ids, *model.topic_ids)}
-        below = wording.support({t: fitted.speakers[t] for t in model.topic_ids})
+        elsewhere = of.elsewhere()
+        below = wording.support({t: fitted.speakers[t] for t in model.topic_ids}, elsewhere)
         namer = self.work.namer
         samples = _samples(fitted, wording, of) if namer else []
         named = dict[str, str]()
+        base = {t: needed[t] for t in model.topic_ids}
         if model.parent_ids:
             children: dict[str, dict[str, Needed]] = {parent: {} for parent in model.parent_ids}
             for topic_id, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True):
@@ -180,11 +183,21 @@ class _Work:
                     children[model.parent_ids[up]][topic_id] = needed[topic_id]
             stand_alone = [t for t, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True) if up < 0]
             level = (*model.parent_ids, *stand_alone)
-            above = wording.support({t: fitted.speakers[t] for t in level})
+            above = wording.support({t: fitted.speakers[t] for t in level}, elsewhere)
             above.without_inherited(children, below)
-            named = names(above, {t: needed[t] for t in level}, namer, samples)
+            of_parents = {
+                parent: [telling(t, below, needs) for t, needs in own.items()] for parent, own in children.items()
+            }
+            named = names(above, {t: needed[t] for t in level}, namer, samples, of_parents)
         # One that stands alone is named among all topics of its kind.
-        return named | names(below, {t: needed[t] for t in model.topic_ids}, namer, samples)
+        return named | names(below, base, namer, samples)
+
+    def _wording(self, span: Analysed) -> Wording:
+        """The terms of a span, those of all types: names are ranked against the talk of other types."""
+        if self._worded is None or self._worded[0] is not span:
+            texts = read_texts(self.work.lake, span, range(len(span.keys)))
+            self._worded = (span, Wording(texts, load_vocabulary()))
+        return self._worded[1]
 
     def _about(self, period: Period, start: date, end: date, n_days: int) -> Fit:
         return Fit(period.key, start, end, "", n_days, 0, 0, 0.0, 0.0, 0.0, self.work.embedded)

@@ -18,4 +18,11 @@ def _words(name: str) -> frozenset[str]:
 def load_vocabulary() -> Vocabulary:
     """Read once, when first asked for."""
     barred = frozenset(term.replace("-", " ") for term in _words("unsafe.txt"))
-    return Vocabulary(_words("english.txt"), _words("stopwords.txt"), barred, _words("conditions.txt"))
+    return Vocabulary(
+        _words("english.txt") | _words("hyphenated.txt"),
+        _words("stopwords.txt"),
+        barred,
+        _words("conditions.txt"),
+        _words("nouns.txt"),
+        _words("adjectives.txt"),
+    )

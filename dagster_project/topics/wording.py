@@ -25,17 +25,22 @@ class Wording:
             found = [numbers.setdefault(term, len(numbers)) for term in terms(text, vocabulary)]
             self._of[position] = np.array(found, dtype=np.int32)
         self._terms = list(numbers)
+        self._is_loose = np.array([vocabulary.is_loose(term) for term in self._terms], dtype=bool)
         self._tells_of_health = np.array([vocabulary.tells_of_health(term) for term in self._terms], dtype=bool)
 
-    def support(self, speakers: Mapping[str, Sequence[int]]) -> Support:
-        """How many people of each topic used each term. speakers: by topic, a conversation of each of its people."""
+    def support(self, speakers: Mapping[str, Sequence[int]], elsewhere: Sequence[int] = ()) -> Support:
+        """How many people of each topic used each term. speakers: by topic, a conversation of each of its people.
+
+        elsewhere: a conversation of each person in talk of other types.
+        """
         support = Support()
         support.conditions = {self._terms[i] for i in np.flatnonzero(self._tells_of_health).tolist()}
+        support.loose = {self._terms[i] for i in np.flatnonzero(self._is_loose).tolist()}
+        support.people_elsewhere = len(elsewhere)
+        support.elsewhere = self._by_term(self._counts(elsewhere))
         for topic_id, positions in speakers.items():
-            counts = self._counts(positions)
-            used = np.flatnonzero(counts)
             support.people[topic_id] = len(positions)
-            support.terms[topic_id] = Counter({self._terms[i]: int(counts[i]) for i in used.tolist()})
+            support.terms[topic_id] = self._by_term(self._counts(positions))
         return support
 
     def nameless(self, speakers: Sequence[Sequence[int]], needed: Needed) -> list[int]:
@@ -50,6 +55,9 @@ class Wording:
             if not np.any((here >= threshold) & (here / max(int(people[i]), 1) > beside)):
                 found.append(i)
         return found
+
+    def _by_term(self, counts: Counts) -> Counter[str]:
+        return Counter({self._terms[i]: int(counts[i]) for i in np.flatnonzero(counts).tolist()})
 
     def _counts(self, positions: Sequence[int]) -> Counts:
         none = np.zeros(0, dtype=np.int32)

@@ -102,7 +102,7 @@ def test_what_topics_ask_of_others_is_estimated_before_anything_is_sent(
     assert phrases["requests_at_most"] == 9, "two topics and one above them, and as often as siblings may be told apart"
     assert 0 < phrases["usd_at_most"] < told["usd"] and "claude.budget_usd" in phrases["budget"]
     assert phrases["model"] in told["by_model"] and told["by_model"].keys() == {phrases["model"]}
-    assert vectors["texts"] == pytest.approx(ANALYSED_SHARE * len(world), abs=15), (
+    assert vectors["texts"] == pytest.approx(ANALYSED_SHARE * len(world), abs=40), (
         "a line for each, as a model describes"
     )
     assert (vectors["server"], vectors["usd"]) == ("127.0.0.1:9", None) and vectors["tokens"] > vectors["texts"]

@@ -1,12 +1,13 @@
 """Topic names carry nothing that fewer than k people said, and no name, address or number whoever said it."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from dagster_project.topics.fitting import TopicLimits
 from dagster_project.topics.period_topics import build_period_topics
-from tests.support.topic_lake import PERIOD, Said, crowd, work_of
+from tests.support.topic_lake import FILLER, PERIOD, Said, crowd, work_of
 
 K = 25
 
@@ -100,3 +101,21 @@ def test_figures_for_the_operator_hold_counts_and_names_alone(tmp_path: Path) ->
         texts = figures.pop("names")
         assert all(value is None or isinstance(value, int | float) for value in figures.values())
         assert set(texts) <= set(built.topics["topic_name"]) - {"Other"}
+
+
+def test_the_words_of_few_in_another_type_of_talk_change_no_name(tmp_path: Path) -> None:
+    """Accounts of an attacker there, and one target: a name here that moved would tell whether the target said it."""
+    own = crowd("career", 120) + crowd("sleep", 120)
+
+    def names_beside(n_users: int) -> str:
+        talk = [" ".join(Random(i).sample(FILLER, 14)) for i in range(n_users + 20)]
+        them = [
+            Said(f"them{i}", [f"{text} interview office" if i < n_users else text], ("companionship",))
+            for i, text in enumerate(talk)
+        ]
+        built = build_period_topics(work_of(tmp_path / str(n_users), own + them), PERIOD)
+        return " | ".join(sorted(built.topics["topic_name"]))
+
+    silent = names_beside(0)
+    assert names_beside(K - 1) == names_beside(K) == silent
+    assert names_beside(70) != silent, "without this, a program that never looks at other types would pass"

@@ -1,5 +1,6 @@
 """Names: shared terms alone, distinct among siblings, and a filter that has the last word."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -15,10 +16,17 @@ from dagster_project.domain.topics.naming import (
     condition_minimum,
     distinct_terms,
     names,
-    ranked,
+    of_children,
+    telling,
 )
 
 K = Needed(25, 50)
+
+
+def ranked(topic_id: str, made: Support, needed: Needed) -> list[str]:
+    return list(telling(topic_id, made, needed))
+
+
 KEYED = Keyed(bytes(range(32)), "2026-W41", "coaching")
 
 
@@ -73,6 +81,55 @@ def test_siblings_are_told_apart_by_further_terms() -> None:
     named = names(made, dict.fromkeys("abcd", Needed(10, 20)))
     assert named["a"] == "Job, salary, boss, office"
     assert named["b"] == "Job, salary, boss, contract"
+
+
+def test_what_people_say_as_often_in_other_types_of_talk_is_passed_over() -> None:
+    """Siblings alone do not tell that everybody's evenings are quiet; where there is nothing else, it has to serve."""
+    made = support(a={"evening": 60, "exam": 28}, b={"sleep": 60}, c={"evening": 40})
+    assert set(ranked("a", made, K)) == {"evening", "exam"}
+    made.people_elsewhere, made.elsewhere = 100, Counter(evening=60)
+    assert ranked("a", made, K) == ["exam"]
+    assert ranked("c", made, K) == ["evening"]
+
+
+@pytest.mark.parametrize(("n", "shapes"), [(1, False), (24, False), (25, True)])
+def test_fewer_than_k_people_of_other_types_shape_no_name(n: int, shapes: bool) -> None:
+    """An attacker of another type of talk would see by the order of a name whether the target is the next to say it."""
+    made = support(a={"exam": 28, "boss": 28}, b={})
+    made.people_elsewhere = 200
+    silent = ranked("a", made, K)
+    made.elsewhere = Counter(boss=n)
+    assert silent == ["boss", "exam"]
+    assert (ranked("a", made, K) != silent) is shapes
+
+
+def test_a_noun_comes_before_what_is_done_or_how() -> None:
+    """ "Quiet, wrote" says nothing of what a topic is about; where no noun is shared, it has to serve."""
+    made = support(a={"quiet": 60, "exam": 30, "wrote": 60}, b={})
+    made.loose = {"quiet", "wrote"}
+    assert ranked("a", made, K) == ["exam", "quiet", "wrote"]
+    assert names(support(a={"quiet": 60}, b={}), {"a": K}) == {"a": "Quiet"}
+
+
+def test_a_parent_is_named_by_its_children_and_only_by_what_it_may_say_itself() -> None:
+    made = support(up={"job": 80, "exam": 50, "boss": 40, "rent": 35, "diabetes": 30}, other={"sleep": 60})
+    made.conditions = {"diabetes"}
+    children = {"up": [{"rent": 0.3, "job": 0.1}, {"diabetes": 0.9, "exam": 0.2}, {"boss": 0.5}, {"salary": 0.4}]}
+    assert names(made, {"up": K}, children=children) == {"up": "Boss, rent, exam"}
+    assert names(made, {"up": K}) == {"up": "Job, exam, boss"}
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 1)), max_size=5), st.permutations("abcdef"))
+def test_the_order_of_children_never_tells_which_is_larger(children: list[dict[str, float]], own: list[str]) -> None:
+    terms = of_children(own, children)
+    assert sorted(terms) == sorted(own), "nothing but what the parent may say, each once"
+    assert terms == of_children(own, list(reversed(children)))
+
+
+def test_a_name_has_room_for_ten_words() -> None:
+    """A list of many hyphenated words was refused whole, and the topic had no name."""
+    long = ["mother-in-law cooking", "word-of-mouth offer", "sister wedding", "cost-of-living crisis", "rent"]
+    assert is_allowed(plain_list(distinct_terms(long)))
 
 
 def test_a_topic_without_a_shared_term_gets_a_neutral_name() -> None:

@@ -24,7 +24,7 @@ NEARLY_AS_GOOD = 0.85
 (measured)."""
 CHOICE_SAMPLE = 5_000
 """Vectors, at most, on which numbers of topics are compared; the chosen number is then fitted on all."""
-_CHUNK = 65_536
+_CHUNK = 8_192
 
 
 def unit(vectors: Vectors) -> Vectors:

@@ -1,24 +1,25 @@
-"""Names of topics from terms that enough distinct people share, ranked against the sibling topics.
+"""Names of topics from terms that enough distinct people share, ranked against sibling topics and other kinds of talk.
 
-Lives here: support, ranking against the siblings in the way of class-based TF-IDF (Grootendorst 2022, but on people
-instead of occurrences), the choice of terms. Not here: what may be a term (`terms.py`), what may be a name
-(`name_filter.py`).
+Lives here: support, ranking in the way of class-based TF-IDF (Grootendorst 2022, but on people instead of
+occurrences), the choice of terms. Not here: what may be a term (`terms.py`), what may be a name (`name_filter.py`).
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dagster_project.domain.topics.name_filter import filtered, plain_list
+from dagster_project.domain.topics.name_filter import MAX_WORDS, filtered, plain_list
 
 TERMS_IN_NAME = 3
 MOST_TERMS_IN_NAME = 5
 PAIR_BONUS = 1.5
 """A pair says more than its words: it is preferred when nearly as many share it."""
-
+LOOSE = 0.25
+"""What a verb, participle or adjective by itself counts beside a noun: it names a topic where nothing else tells it."""
 
 Namer = Callable[[Sequence[str]], str]
 """Makes a phrase of shared terms, most telling first. It is given nothing else, and what it returns is filtered; empty
@@ -30,7 +31,7 @@ RARE = 0.01
 """Shares below this are alike: that a term is ten times rarer elsewhere than one in a hundred says nothing more."""
 
 
-RULES = 3
+RULES = 4
 """Which rules names were made by: another number where they change, and nothing named by earlier ones is published."""
 CONDITION_FACTOR = 2
 """A word of disease, medication or method needs more than so many times the smallest topic's users, and a jitter of its
@@ -62,10 +63,23 @@ class Support:
         self.terms: dict[str, Counter[str]] = {}
         self.conditions: set[str] = set()
         """Those of the terms that tell of health."""
+        self.loose: set[str] = set()
+        """Those of the terms that are no noun."""
+        self.people_elsewhere = 0
+        self.elsewhere: Counter[str] = Counter()
+        """Of people in talk of other types, how many wrote each term."""
 
     def needed(self, term: str, needed: Needed) -> int:
         """People that must share a term."""
         return needed.condition if term in self.conditions else needed.plain
+
+    def share_elsewhere(self, term: str, needed: Needed) -> float:
+        """The share of people elsewhere who wrote a term: none where they are fewer than would have to share it here.
+
+        So nobody's words shape the names of a type of talk that they had no part in, except together with many.
+        """
+        there = self.elsewhere[term]
+        return there / self.people_elsewhere if there >= needed.plain else 0.0
 
     def without_inherited(self, children: Mapping[str, Mapping[str, Needed]], below: Support) -> None:
         """Take from parents what tells of health and no child of theirs may say by itself.
@@ -85,26 +99,49 @@ class Support:
         self.terms.setdefault(topic_id, Counter()).update(set(terms))
 
 
-def ranked(topic_id: str, support: Support, needed: Needed) -> list[str]:
-    """Terms of a topic that as many of its people share as is needed, most telling first.
+def telling(topic_id: str, support: Support, needed: Needed) -> dict[str, float]:
+    """Terms of a topic that as many of its people share as is needed, most telling first, and how telling each is.
 
-    Only terms more common here than among the siblings: what everybody says names nothing. Most telling is what many
-    say here (the share of people, less that of the siblings) and few elsewhere (the logarithm of their ratio).
+    Only terms more common here than among the siblings: what everybody says names nothing; nor does what people say as
+    often in other types of talk, unless there is nothing else. Most telling is what many say here (the share of people,
+    less the larger one of siblings and elsewhere) and few there (the logarithm of their ratio), nouns before others.
     """
     people = support.people
     others = sum(people.values()) - people[topic_id]
-    scores: dict[str, float] = {}
+    apart: dict[str, float] = {}
+    common: dict[str, float] = {}
     for term, here in support.terms.get(topic_id, Counter()).items():
         if here < support.needed(term, needed):
             continue
         share = here / people[topic_id]
-        elsewhere = sum(counts[term] for counts in support.terms.values()) - here
-        beside = elsewhere / others if others else 0.0
+        among_siblings = sum(counts[term] for counts in support.terms.values()) - here
+        beside = among_siblings / others if others else 0.0
         if share <= beside:
             continue
-        bonus = PAIR_BONUS if " " in term else 1.0
-        scores[term] = bonus * (share - beside) * math.log(share / (beside + RARE))
-    return sorted(scores, key=lambda term: (-scores[term], term))
+        elsewhere = support.share_elsewhere(term, needed)
+        of, against = (apart, max(beside, elsewhere)) if share > elsewhere else (common, beside)
+        weight = PAIR_BONUS if " " in term else LOOSE if term in support.loose else 1.0
+        of[term] = weight * (share - against) * math.log((share + RARE) / (against + RARE))
+    scores = apart or common
+    return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
+
+
+def of_children(own: Iterable[str], children: Sequence[Mapping[str, float]]) -> list[str]:
+    """A parent's terms: the most telling one of each child, then the second of each, then what is only its own.
+
+    own: what the parent may say, most telling first; a child's other terms are passed over. children: by term how
+    telling it is of the child, as in `telling`. That decides among children too, and not which of them is larger.
+    """
+    may_say = list(own)
+    kept = [[term for term in terms if term in may_say] for terms in children]
+    best: dict[str, float] = {}
+    for terms in children:
+        best |= {term: max(score, best.get(term, score)) for term, score in terms.items()}
+    rounds = [
+        sorted({terms[n] for terms in kept if n < len(terms)}, key=lambda term: (-best[term], term))
+        for n in range(TERMS_IN_NAME)
+    ]
+    return list(dict.fromkeys([*(term for terms in rounds for term in terms), *may_say]))
 
 
 def _stem(word: str) -> str:
@@ -116,14 +153,17 @@ def _stem(word: str) -> str:
 
 
 def distinct_terms(candidates: Sequence[str]) -> list[str]:
-    """Candidates without those that repeat a word of an earlier one."""
+    """Candidates without those that repeat a word of an earlier one, as many as a name has room for."""
     chosen: list[str] = []
     said: set[str] = set()
+    n_words = 0
     for term in candidates:
-        stems = {_stem(word) for word in term.split(" ")}
-        if not stems & said:
+        words = re.split("[ -]", term)
+        stems = {_stem(word) for word in words}
+        if not stems & said and n_words + len(words) <= MAX_WORDS:
             chosen.append(term)
             said |= stems
+            n_words += len(words)
     return chosen[:MOST_TERMS_IN_NAME]
 
 
@@ -148,9 +188,11 @@ def names(
     thresholds: Mapping[str, Needed],
     namer: Namer | None = None,
     samples: Sequence[Support] = (),
+    children: Mapping[str, Sequence[Mapping[str, float]]] | None = None,
 ) -> dict[str, str]:
     """A name for each topic of `thresholds` (topic id -> people that must share a term).
 
+    children: by parent, the terms of each child, as `telling` has them: a parent is named from those.
     namer: asked where two terms or more are borne out by each of the samples; else, and without one, the name is the
     plain list of the shared terms. Siblings of the same name are told apart by further terms while there are any.
     Without a shared term a topic gets a neutral name.
@@ -160,7 +202,10 @@ def names(
         of = borne_out(topic_id, terms, samples, thresholds[topic_id]) if namer else []
         return filtered(namer(of), of, terms) if namer and len(of) > 1 else plain_list(terms)
 
-    available = {t: distinct_terms(ranked(t, support, thresholds[t])) for t in sorted(thresholds)}
+    available = {
+        t: distinct_terms(of_children(telling(t, support, thresholds[t]), (children or {}).get(t, ())))
+        for t in sorted(thresholds)
+    }
     length = dict.fromkeys(available, TERMS_IN_NAME)
     named: dict[str, str] = {}
     for _ in range(MOST_TERMS_IN_NAME - TERMS_IN_NAME + 1):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dagster_project.domain.topics.groups import Vectors, unit
 
-_CHUNK = 65_536
+_CHUNK = 8_192
 _HALVINGS = 5
 
 

@@ -81,7 +81,7 @@ def build(scowl_folder: Path, names_folder: Path, faker_folder: Path, profanity:
         and (level <= EVERYDAY_LEVEL or word not in unless_everyday)
         and word not in profane
     }
-    kept |= reviewed("reviewed.txt") | reviewed("added.txt")
+    kept |= {word for name in ("reviewed.txt", "added.txt") for word in reviewed(name) if "-" not in word}
     return sorted(kept - reviewed("removed.txt"))
 
 
