@@ -132,6 +132,18 @@ def test_a_period_is_protected_the_same_whatever_is_released_with_it() -> None:
         assert sum(row["suppressed"] for row in own) in (n, n + 1, n - 1)
 
 
+def test_a_day_without_bands_of_use_does_not_keep_its_month_from_being_published() -> None:
+    """Prevents a home that published days, in which nearly everybody wrote once, from ever publishing a longer period."""
+    day, month = parse_period("2026-10-05"), parse_period("2026-10")
+    habits = Habits(500, types=(0.1, 0.1, 0.05, 0.05, 0.0, 0.0), pushback=0.0)
+    talks = random_talks(1, habits, month.start, 31)
+    first = suppress(population_rows(talks, [day]), RULES)
+    (affective,) = (row for row in first["prevalence"] if row["category"] == "affective")
+    assert not affective["suppressed"] and all(row["suppressed"] for row in first["usage_bands"])
+    told = [replace(edition, frozen=True) for edition in editions_of(first, RULES, 5)]
+    assert not any(row["suppressed"] for row in suppress(population_rows(talks, [month]), RULES, told)["usage_bands"])
+
+
 def test_rules_are_read_back_from_a_manifest() -> None:
     """Prevents earlier releases from being attacked with the rounding of today."""
     for profile in ("default", "anthropic", "strict"):

@@ -9,7 +9,7 @@ another. Not here: how well they are known (`audit.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 
@@ -95,8 +95,14 @@ def quantities_of_periods(block: Sequence[Edition], editions: Sequence[Edition])
 
 
 def quantities_of(number: int, edition: Edition, scope: Scope | None = None) -> list[Quantity]:
-    """All that must not be known too well of one edition. scope: as the program that it is put to."""
+    """All that must not be known too well of one edition. scope: as the program that it is put to.
+
+    Bands of use only where one of this edition's is published. How many second conversations there are follows from its
+    own users and conversations alone; other periods' bands add no more than that users of theirs are at least as many.
+    """
     scope = scope_of([edition]) if scope is None else scope
+    if not edition.published(USAGE_BANDS.name):
+        scope = replace(scope, tables=scope.tables - {USAGE_BANDS.name})
     k = edition.rules.min_users
     out = list(_withheld(number, edition, scope))
 
