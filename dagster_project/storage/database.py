@@ -40,6 +40,8 @@ _SQLITE_REASONS = {
     "SQLITE_NOTADB": "it is not a database: restore it from backup",
     "SQLITE_CORRUPT": "it is damaged: restore it from backup",
 }
+_TURNS: dict[tuple[int, str], threading.Lock] = {}
+"""By process and file: a child that was forked while its parent wrote does not wait for it."""
 _Writing = "confide_writing"
 _Durable = "confide_durable"
 
@@ -117,7 +119,7 @@ class Database:
 
         durable: survives a power cut too, and not only the death of a process. Raises DatabaseError.
         """
-        with self._in_own_words("written"), self._engine.connect() as connection:
+        with self._in_own_words("written"), self._turn(), self._engine.connect() as connection:
             options = connection.execution_options(**{_Writing: True, _Durable: durable})
             with options.begin():
                 if not durable and not self.is_sqlite:
@@ -176,6 +178,23 @@ class Database:
                     "reading it: stop them and do this again"
                 )
             time.sleep(0.05)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite's writers of this process one after another.
+
+        It waits by polling: among many, on a slow disk, one of them would find the file taken each time it looks.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        turn = _TURNS.setdefault((os.getpid(), self.name), threading.Lock())
+        if not turn.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseError(f"{self.name} could not be written: {_SQLITE_REASONS['SQLITE_BUSY']}")
+        try:
+            yield
+        finally:
+            turn.release()
 
     @contextmanager
     def _in_own_words(self, done: str) -> Iterator[None]:
