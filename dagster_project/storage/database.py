@@ -22,6 +22,7 @@ from sqlalchemy.types import TypeDecorator
 
 from dagster_project.errors import ConfideError
 from dagster_project.storage.files import private_folder
+from dagster_project.storage.turns import Turns
 
 BUSY_SECONDS = 60
 CONNECT_SECONDS = 10
@@ -40,7 +41,7 @@ _SQLITE_REASONS = {
     "SQLITE_NOTADB": "it is not a database: restore it from backup",
     "SQLITE_CORRUPT": "it is damaged: restore it from backup",
 }
-_TURNS: dict[tuple[int, str], threading.Lock] = {}
+_TURNS: dict[tuple[int, str], Turns] = {}
 """By process and file: a child that was forked while its parent wrote does not wait for it."""
 _Writing = "confide_writing"
 _Durable = "confide_durable"
@@ -188,13 +189,13 @@ class Database:
         if not self.is_sqlite:
             yield
             return
-        turn = _TURNS.setdefault((os.getpid(), self.name), threading.Lock())
-        if not turn.acquire(timeout=BUSY_SECONDS):
+        turns = _TURNS.setdefault((os.getpid(), self.name), Turns())
+        if not turns.take(BUSY_SECONDS):
             raise DatabaseError(f"{self.name} could not be written: {_SQLITE_REASONS['SQLITE_BUSY']}")
         try:
             yield
         finally:
-            turn.release()
+            turns.give()
 
     @contextmanager
     def _in_own_words(self, done: str) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The request ledger: each question about a content is open once, paid once, counted once, and can be erased."""
 
+import gc
 import sqlite3
 import stat
 import subprocess
@@ -17,7 +18,7 @@ from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.domain.conversations import Conversation, Message, Role
 from dagster_project.domain.labels import Answer, Status, Value
 from dagster_project.storage.answers import Given, answer_of, json_of
-from dagster_project.storage.database import DatabaseError, sqlite_url
+from dagster_project.storage.database import Database, DatabaseError, sqlite_url
 from dagster_project.storage.request_ledger.ledger import RequestLedger
 from dagster_project.storage.request_ledger.records import Budget, LedgerError, Settlement, Usage
 from dagster_project.storage.request_ledger.schema import WORKERS, BatchState
@@ -182,6 +183,22 @@ def test_on_another_machine_a_worker_lives_while_its_heart_beats(
         elsewhere = update(WORKERS).where(WORKERS.c.owner == ledger.owner)
         connection.execute(elsewhere.values(host="elsewhere", heartbeat_at=last))
     assert other.alive(ledger.owner) is alive
+
+
+def test_garbage_collected_in_a_transaction_does_not_wait_for_it(
+    ledger: RequestLedger, open_ledger: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prevents a run from standing still for a minute, and failing, when a ledger of before is collected as it claims."""
+    forgotten = RequestLedger.open(sqlite_url(Path(ledger.database.name)))
+    owner, cycle = forgotten.owner, [forgotten]
+    cycle.append(cycle)  # type: ignore[arg-type]
+    written = []
+    with ledger.database.writing(), monkeypatch.context() as patch:
+        patch.setattr(Database, "writing", lambda *_, **__: written.append("from a finalizer"))
+        del forgotten, cycle
+        gc.collect()
+    assert written == []
+    assert not ledger.alive(owner)
 
 
 def test_many_writers_of_a_process_queue_and_do_not_poll(tmp_path: Path) -> None:

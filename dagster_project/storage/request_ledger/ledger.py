@@ -4,10 +4,13 @@ Lives here: opening and closing, and the keyed hash of a content. Not here: clai
 (the other modules of this package), sending (`classifiers/claude`).
 """
 
+import atexit
+import threading
 import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +28,7 @@ from dagster_project.storage.request_ledger.schema import ABOUT, METADATA, VERSI
 from dagster_project.storage.request_ledger.workers import Worker
 
 KEY_FILE = "ledger.key"
+_ENDING = threading.Event()
 
 
 class RequestLedger(Batches):
@@ -39,6 +43,7 @@ class RequestLedger(Batches):
         self._pseudonyms = pseudonyms
         # A ledger that nobody holds any more must not pass for a living worker as long as its process runs.
         self._leave = weakref.finalize(self, _leave, database, worker)
+        _notice_the_end()
 
     @classmethod
     def open(
@@ -101,5 +106,14 @@ def _leave_or_raise(database: Database, worker: Worker) -> None:
 
 def _leave(database: Database, worker: Worker) -> None:
     """The same when nobody is left to be told of an error: others find the worker dead by its process."""
+    if not _ENDING.is_set():
+        worker.forsake()
+        return
     with suppress(DatabaseError):
         _leave_or_raise(database, worker)
+
+
+@cache
+def _notice_the_end() -> None:
+    """Have it known when the interpreter ends. To be called after the first finalizer was made, to come before them."""
+    atexit.register(_ENDING.set)

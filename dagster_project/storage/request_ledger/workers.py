@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,8 @@ SILENT_SECONDS = 120.0
 """Without a heartbeat for as long as this, a worker on another machine is dead."""
 _KEPT_DAYS = 30
 _PROC = Path("/proc")
+_FORSAKEN: set[str] = set()
+"""Workers of this process that nobody holds any more."""
 
 
 class Worker:
@@ -52,6 +55,14 @@ class Worker:
         with self._database.writing() as connection:
             connection.execute(delete(WORKERS).where(WORKERS.c.owner == self.owner))
 
+    def forsake(self) -> None:
+        """Leave, but not from here: the heart does it at its next beat, and to this process the worker is dead at once.
+
+        For finalizers: garbage is collected in the middle of anything, also of a transaction on the same file, which
+        leaving at once would wait for, and the transaction for it. Takes no lock, for the same reason.
+        """
+        _FORSAKEN.add(self.owner)
+
     def living(self, connection: Connection, owners: Iterable[str | None]) -> set[str]:
         """Those of the owners who are alive."""
         asked = {owner for owner in owners if owner is not None}
@@ -62,10 +73,15 @@ class Worker:
                 here = row.host == self._row["host"] and row.started is not None
                 if started(row.pid) == row.started if here else row.heartbeat_at > silent:
                     alive.add(row.owner)
-        return alive
+        return alive - _FORSAKEN
 
     def _beat(self, every: float) -> None:
         while not self._closing.wait(every):
+            if self.owner in _FORSAKEN:
+                with suppress(DatabaseError):
+                    self.close()
+                self._database.close()
+                return
             try:
                 with self._database.writing(durable=False) as connection:
                     now = self._database.now(connection)
