@@ -22,7 +22,6 @@ from sqlalchemy.types import TypeDecorator
 
 from dagster_project.errors import ConfideError
 from dagster_project.storage.files import private_folder
-from dagster_project.storage.turns import Turns
 
 BUSY_SECONDS = 60
 CONNECT_SECONDS = 10
@@ -41,8 +40,6 @@ _SQLITE_REASONS = {
     "SQLITE_NOTADB": "it is not a database: restore it from backup",
     "SQLITE_CORRUPT": "it is damaged: restore it from backup",
 }
-_TURNS: dict[tuple[int, str], Turns] = {}
-"""By process and file: a child that was forked while its parent wrote does not wait for it."""
 _Writing = "confide_writing"
 _Durable = "confide_durable"
 
@@ -120,7 +117,7 @@ class Database:
 
         durable: survives a power cut too, and not only the death of a process. Raises DatabaseError.
         """
-        with self._in_own_words("written"), self._turn(), self._engine.connect() as connection:
+        with self._in_own_words("written"), self._engine.connect() as connection:
             options = connection.execution_options(**{_Writing: True, _Durable: durable})
             with options.begin():
                 if not durable and not self.is_sqlite:
@@ -179,23 +176,6 @@ class Database:
                     "reading it: stop them and do this again"
                 )
             time.sleep(0.05)
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """SQLite's writers of this process one after another.
-
-        It waits by polling: among many, on a slow disk, one of them would find the file taken each time it looks.
-        """
-        if not self.is_sqlite:
-            yield
-            return
-        turns = _TURNS.setdefault((os.getpid(), self.name), Turns())
-        if not turns.take(BUSY_SECONDS):
-            raise DatabaseError(f"{self.name} could not be written: {_SQLITE_REASONS['SQLITE_BUSY']}")
-        try:
-            yield
-        finally:
-            turns.give()
 
     @contextmanager
     def _in_own_words(self, done: str) -> Iterator[None]:

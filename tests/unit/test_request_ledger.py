@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from dagster_project.codebook.loader import shipped_codebook
 from dagster_project.domain.conversations import Conversation, Message, Role
@@ -199,33 +199,6 @@ def test_garbage_collected_in_a_transaction_does_not_wait_for_it(
         gc.collect()
     assert written == []
     assert not ledger.alive(owner)
-
-
-def test_many_writers_of_a_process_queue_and_do_not_poll(tmp_path: Path) -> None:
-    """Prevents a run with many requests at once from giving up because one of its own threads always came too late."""
-    database = RequestLedger.open(sqlite_url(tmp_path / "l.sqlite")).database
-
-    def impatient(connection: sqlite3.Connection, *_: object) -> None:
-        connection.execute("PRAGMA busy_timeout = 0")
-
-    event.listen(database._engine, "checkout", impatient)
-    failed = []
-
-    def write() -> None:
-        try:
-            for _ in range(20):
-                with database.writing() as connection:
-                    connection.execute(update(WORKERS).values(host="here"))
-        except DatabaseError as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=write) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    database.close()
-    assert failed == []
 
 
 def test_a_heart_beats(tmp_path: Path) -> None:
