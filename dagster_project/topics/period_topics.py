@@ -175,7 +175,6 @@ class _Work:
         namer = self.work.namer
         samples = _samples(fitted, wording, of) if namer else []
         named = dict[str, str]()
-        base = {t: needed[t] for t in model.topic_ids}
         if model.parent_ids:
             children: dict[str, dict[str, Needed]] = {parent: {} for parent in model.parent_ids}
             for topic_id, up in zip(model.topic_ids, model.parent_of.tolist(), strict=True):
@@ -190,7 +189,7 @@ class _Work:
             }
             named = names(above, {t: needed[t] for t in level}, namer, samples, of_parents)
         # One that stands alone is named among all topics of its kind.
-        return named | names(below, base, namer, samples)
+        return named | names(below, {t: needed[t] for t in model.topic_ids}, namer, samples)
 
     def _wording(self, span: Analysed) -> Wording:
         """The terms of a span, those of all types: names are ranked against the talk of other types."""

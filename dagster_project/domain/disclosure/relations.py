@@ -32,6 +32,7 @@ from dagster_project.domain.disclosure.sets import (
     Relation,
     Set,
     Within,
+    group_of,
     typed,
 )
 from dagster_project.domain.study import AFFECTIVE_TYPES, ROLEPLAY_TYPES, TALK_TYPES
@@ -71,10 +72,9 @@ def set_of(table: str, row: Mapping[str, object]) -> Set:
         case TOPICS.name:
             return ("topic", str(row["affective_type"]), str(row["topic_id"]))
         case AGREEMENT.name:
-            return CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
+            return _labelled(row)
         case AGREEMENT_BY.name:
-            stage = CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
-            return ("coded_by", stage[1], str(row["dimension"]), str(row["group_name"]))
+            return group_of(_labelled(row), str(row["dimension"]), str(row["group_name"]))
         case DRIFT.name:
             return ("drift", str(row["start_type"]), str(row["end_type"]))
         case LONG_CONVERSATIONS.name:
@@ -84,6 +84,11 @@ def set_of(table: str, row: Mapping[str, object]) -> Set:
         case FACETS.name:
             return ("facet", str(row["affective_type"]), str(row["facet"]), str(row["value"]))
     raise KeyError(f"{table}: no relations are declared")
+
+
+def _labelled(row: Mapping[str, object]) -> Set:
+    """What people labelled of a row's facet."""
+    return CODED_PUSHBACK if row["facet"] == PUSHBACK.name else CODED
 
 
 def denominator_of(table: str, row: Mapping[str, object]) -> Set | None:

@@ -25,6 +25,7 @@ from dagster_project.domain.disclosure.sets import (
     Set,
     UsersApart,
     Within,
+    group_of,
     typed,
 )
 from dagster_project.domain.study import TALK_TYPES
@@ -85,10 +86,10 @@ def from_band(least: int) -> Set:
 def _groups(long_is_told: bool) -> Iterator[Relation]:
     """Lengths part what people labelled; types cover what they labelled of pushback, and overlap."""
     for stage in (CODED, CODED_PUSHBACK):
-        yield Apart(stage, tuple(_group(stage, "length", band) for band in LENGTHS))
+        yield Apart(stage, tuple(group_of(stage, "length", band) for band in LENGTHS))
     for band in LENGTHS:
-        yield Within(_group(CODED_PUSHBACK, "length", band), _group(CODED, "length", band))
-    types = tuple(_group(CODED_PUSHBACK, "affective_type", of) for of in TALK_TYPES)
+        yield Within(group_of(CODED_PUSHBACK, "length", band), group_of(CODED, "length", band))
+    types = tuple(group_of(CODED_PUSHBACK, "affective_type", of) for of in TALK_TYPES)
     yield Covered(CODED_PUSHBACK, types)
     for of, part in zip(TALK_TYPES, types, strict=True):
         yield Within(part, CODED_PUSHBACK)
@@ -97,11 +98,7 @@ def _groups(long_is_told: bool) -> Iterator[Relation]:
     others: list[Set] = [("tone", ANY), *([("long", ANY)] if long_is_told else [])]
     for stage, whole in ((CODED, ALL), (CODED_PUSHBACK, ("analysed", ANY))):
         for other in others:
-            yield Apart(whole, (other, _group(stage, "length", "under_6")), complete=False)
-
-
-def _group(stage: Set, dimension: str, group: str) -> Set:
-    return ("coded_by", stage[1], dimension, group)
+            yield Apart(whole, (other, group_of(stage, "length", "under_6")), complete=False)
 
 
 def _facet(shape: FacetShape, known: set[str]) -> Iterator[Relation]:
@@ -150,8 +147,8 @@ def shown_sets(scope: Scope) -> list[Set]:
     if LONG_CONVERSATIONS.name in scope.tables:
         sets += [("long", of) for of in TYPES]
     if AGREEMENT_BY.name in scope.tables:
-        lengths = [_group(stage, "length", band) for stage in (CODED, CODED_PUSHBACK) for band in LENGTHS]
-        sets += lengths + [_group(CODED_PUSHBACK, "affective_type", of) for of in TALK_TYPES]
+        lengths = [group_of(stage, "length", band) for stage in (CODED, CODED_PUSHBACK) for band in LENGTHS]
+        sets += lengths + [group_of(CODED_PUSHBACK, "affective_type", of) for of in TALK_TYPES]
     for shape in scope.facets:
         sets += [("facet_of", of, shape.facet) for of in shape.types]
         sets += [("facet", of, shape.facet, value) for of in shape.types for value in shape.values]

@@ -69,6 +69,11 @@ class EachUser:
 Relation = Within | Covered | Apart | UsersApart | EachUser
 
 
+def group_of(coded: Set, dimension: str, group: str) -> Set:
+    """A group of those that people labelled."""
+    return ("coded_by", coded[1], dimension, group)
+
+
 def typed(name: str, *rest: str, types: Sequence[str] = TALK_TYPES) -> Iterator[Relation]:
     """Each analysed conversation has at least one talk type, so a set of `any` is the union of those of the types."""
     parts = tuple((name, kind, *rest) for kind in types)
