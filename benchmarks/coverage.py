@@ -1,6 +1,7 @@
 """How often intervals hold the truth, raw and corrected by human labels; and the study's shares, found again.
 
-Run: python benchmarks/coverage.py [--worlds 2000] [--users 6000] [--labels 1000] [--replications 100] [--only-detail]
+Run: python benchmarks/coverage.py [--worlds 2000] [--users 6000] [--labels 1000] [--replications 100]
+                                  [--only-detail] [--only-census] [--seed 20250626]
 
 The worlds. Users have 1 to 5 conversations and rates of their own (beta, intra-user correlation 0.25). The classifier
 errs by user too (beta, correlation 0.1), at the same rate on those that are and those that are not of the category.
@@ -79,8 +80,8 @@ def coverage(
         no_true, no_false = random.binomial(missed, asked_no), random.binomial(no - missed, asked_no)
         for k in range(shape[0]):
             raw = share_of_users(yes[k], sizes[k])
-            of_yes = _labelled(yes_true[k], yes_false[k])
-            of_no = _labelled(no_true[k], no_false[k])
+            of_yes = labelled(yes_true[k], yes_false[k])
+            of_no = labelled(no_true[k], no_false[k])
             census = share_of_users(true[k], sizes[k])
             fixed = corrected_share(raw, of_yes, of_no)
             n = float(yes_true[k].sum() + yes_false[k].sum() + no_true[k].sum() + no_false[k].sum())
@@ -91,6 +92,30 @@ def coverage(
     return Coverage(*(float(v) for v in np.mean(found, axis=0)))
 
 
+def coverage_of_census(share: float, n_users: int, worlds: int, random: np.random.Generator) -> tuple[float, float]:
+    """How often the interval of an error-free labeller holds the truth, and its mean width."""
+    found = []
+    for start in range(0, worlds, AT_ONCE):
+        shape = (min(AT_ONCE, worlds - start), n_users)
+        sizes = random.integers(1, 6, shape)
+        true = random.binomial(sizes, rates(share, OWN, shape, random))
+        for k in range(shape[0]):
+            census = share_of_users(true[k], sizes[k])
+            found.append((is_held(census, share), census.high - census.low))
+    held, width = np.mean(found, axis=0)
+    return float(held), float(width)
+
+
+def print_census(n_users: int, worlds: int, random: np.random.Generator) -> None:
+    """The table of intervals without a labeller's error: rare shares need many worlds to be told from 95 %."""
+    print(f"\n{worlds:,} worlds a setting, {n_users:,} users, a labeller without error")
+    print("truth  | holds   width")
+    for share in SHARES:
+        held, width = coverage_of_census(share, n_users, worlds, random)
+        print(f"{share:6.2%} | {held:.4f}  {width:.3%}", flush=True)
+    print()
+
+
 def rates(mean: float, concentration: float, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
     """Rates of users around a mean: beta, shape (worlds, users)."""
     if mean == 0:
@@ -98,7 +123,8 @@ def rates(mean: float, concentration: float, shape: tuple[int, int], random: np.
     return random.beta(mean * concentration, (1 - mean) * concentration, shape)
 
 
-def _labelled(true: np.ndarray, false: np.ndarray) -> Estimate:
+def labelled(true: np.ndarray, false: np.ndarray) -> Estimate:
+    """What people find of one side of the prediction, from each user's counts of those that are and are not."""
     n = true + false
     own = n > 0
     if not own.any():
@@ -279,10 +305,15 @@ def main() -> None:
     parser.add_argument("--replications", type=int, default=100)
     parser.add_argument("--conversations", type=int, default=200_000)
     parser.add_argument("--only-detail", action="store_true", help="the table of pushback and tone alone")
+    parser.add_argument("--only-census", action="store_true", help="the table without errors alone")
+    parser.add_argument("--seed", type=int, default=20250626)
     given = parser.parse_args()
-    random, began = np.random.default_rng(20250626), time.perf_counter()
+    random, began = np.random.default_rng(given.seed), time.perf_counter()
     if given.only_detail:
         print_detail(given.worlds, random)
+        return
+    print_census(given.users, 10 * given.worlds, random)
+    if given.only_census:
         return
     print(f"{given.worlds} worlds a setting, {given.users:,} users with 1 to 5 conversations, intervals of 95 %")
     print("truth   errors      labels  | census holds | raw mean (bias)     holds | corrected (bias)     holds  width")

@@ -11,7 +11,8 @@ conversations predicted yes as of those predicted no. The truth is the share tha
 
 The intervals are the published ones, before rounding: `two_phase_interval`, `share_of_true` and `corrected_share`.
 "Requests" are the screen's; "all" has the detail's beside them, of affective conversations that were found and of 1 %
-of the others that were asked about. "width" is against the census of the very same conversations.
+of the others that were asked about. "width" is against the census of the very same conversations: raw against raw, and
+corrected against corrected, by as many human labels.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.coverage import OWN, OWN_ERROR, SHARES, is_held, rates, share_of_users
+from benchmarks.coverage import OWN, OWN_ERROR, SHARES, is_held, labelled, rates, share_of_users
 from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
 from dagster_project.domain.estimation.two_phase import Part, relative_width, two_phase_interval
 
@@ -45,6 +46,7 @@ class Found(NamedTuple):
     width: float
     corrected: float
     corrected_holds: float
+    corrected_width: float
 
 
 def part_of(hits: np.ndarray, weights: np.ndarray, n: int) -> Part:
@@ -105,11 +107,12 @@ def setting(
                 }
                 sides.append(_side(drawn, weight))
             fixed = corrected_share(raw, *sides)
+            fixed_census = corrected_share(census, *(_side_of_census(p, counts, w, n_labels, random) for p in (1, 0)))
             requests = (n - n_below + float(asked_below.sum())) / n
             width = (raw.high - raw.low) / (census.high - census.low)
             found.append(
                 (requests, is_held(truth_census, share), raw.value, is_held(raw, share), width, fixed.value,
-                 is_held(fixed, share))
+                 is_held(fixed, share), (fixed.high - fixed.low) / (fixed_census.high - fixed_census.low))
             )  # fmt: skip
     return Found(*(float(v) for v in np.mean(found, axis=0)))
 
@@ -122,6 +125,15 @@ def _side(drawn: dict[tuple[int, str], np.ndarray], weight: float) -> Estimate:
     if not own.any():
         return Estimate(0.5, 0.0, 1.0)
     return share_of_true(hits[own], weights[own], int(sum(int(d.sum()) for d in drawn.values())))
+
+
+def _side_of_census(
+    predicted: int, counts: dict[tuple[int, int], np.ndarray], world: int, n_labels: int, random: np.random.Generator
+) -> Estimate:
+    """The same where all conversations are asked about, by as many labels."""
+    true, false = (counts[predicted, t][world] for t in (1, 0))
+    chance = min(1.0, n_labels / 2 / max(1, int(true.sum() + false.sum())))
+    return labelled(random.binomial(true, chance), random.binomial(false, chance))
 
 
 def main() -> None:
@@ -142,7 +154,9 @@ def main() -> None:
     )
     expected = relative_width(AFFECTIVE, 1 - SENSITIVITY, given.rate)
     print(f"`confide estimate` says: {expected:.2f} times as wide (many conversations, no clustering)")
-    print("truth   error | census holds | requests   all | raw mean (bias)   holds  width | corrected (bias)   holds")
+    print(
+        "truth   error | census holds | requests   all | raw mean (bias)   holds width | corrected (bias)   holds width"
+    )
     for share, error in product(SHARES, given.errors):
         one = setting(share, error, given.rate, given.users, given.labels, given.worlds, random)
         seen = share * (1 - error) + (1 - share) * error
@@ -151,7 +165,8 @@ def main() -> None:
             f"{share:6.2%} {error:5.0%}  |    {one.census_holds:.3f}     "
             f"|  {one.requests:.3f}  {one.requests + detail:.3f} "
             f"| {one.raw:7.3%} ({one.raw - seen:+8.3%}) {holds}  {one.width:.2f} "
-            f"| {one.corrected:7.3%} ({one.corrected - share:+8.3%}) {one.corrected_holds:.3f}",
+            f"| {one.corrected:7.3%} ({one.corrected - share:+8.3%}) {one.corrected_holds:.3f}  "
+            f"{one.corrected_width:.2f}",
             flush=True,
         )
     print(f"seconds: {time.perf_counter() - began:.0f}")

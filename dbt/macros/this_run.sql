@@ -19,28 +19,6 @@
 {%- endmacro %}
 
 {#
-    Incremental strategies: every day, or period, of this run is replaced whole, all others stay. dbt's own
-    delete+insert forgets a period that no longer has rows, and would leave its old ones behind; its microbatch does
-    right, but runs each model once a day of the range, which costs a hundred times as much.
-#}
-{% macro get_incremental_days_of_this_run_sql(arg_dict) -%}
-    {{ replace_rows(arg_dict, days_of_this_run()) }}
-{%- endmacro %}
-
-{% macro get_incremental_periods_of_this_run_sql(arg_dict) -%}
-    {{ replace_rows(arg_dict, periods_of_this_run()) }}
-{%- endmacro %}
-
-{% macro replace_rows(arg_dict, condition) -%}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
-    delete from {{ arg_dict["target_relation"] }}
-    where {{ condition }};
-
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict["temp_relation"] }};
-{%- endmacro %}
-
-{#
     dbt leads every generic test through this macro; the placeholders stand in dbt_project.yml. A test's own condition
     may hold a placeholder beside it: "facet = 'pushback' and __days_of_this_run__".
 #}
