@@ -12,11 +12,12 @@ LOADED := agate alembic altair attr click dagster dagster_dbt dagster_shared dat
   mashumaro more_itertools narwhals networkx numpy onnxruntime packaging pandas pandera polars pydantic pydantic_core \
   pydantic_settings pygments pyparsing requests rich ruamel scipy snowplow_tracker sqlalchemy sqlglot structlog \
   tokenizers typer urllib3 yaml
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 SOURCES := dagster_project expectations training tests benchmarks docs/generate deploy
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: install demo test lint ui docs bench audit lock clean
+.PHONY: install demo test test-long lint lint-python lint-sql ui docs bench audit lock clean
 
 install: $(STAMP)
 
@@ -35,14 +36,23 @@ demo: install
 test: install lint
 	@tests/support/install_chromium.sh
 	@tests/support/install_postgres.sh
+	@$(PYTEST) -m "not long"
+
+# Homes that live for weeks, are killed, or run in Dagster's own processes.
+test-long: install
 	@tests/support/install_llama.sh
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST) -m long
 
 lint: install
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint-python lint-sql
+
+lint-python:
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+lint-sql:
 	@$(BIN)/python -m tests.support.lint_sql
 
 ui: install

@@ -19,6 +19,8 @@ from tests.support.claude_batches import Work, worker
 from tests.support.messages_server import Books, MessagesServer, messages_server
 from tests.support.messages_server_settings import BatchFault, CallFault, Fault, ResultsFault
 
+pytestmark = pytest.mark.long
+
 AUDIT = bool(os.environ.get("CONFIDE_AUDIT"))
 KILLS = 44 if AUDIT else 4
 KILLS_A_WORLD = 6

@@ -196,6 +196,7 @@ def test_killed_anywhere_readers_see_old_or_new_and_the_next_run_mends_it(
     assert_mends(home, scenario, expected, finished=is_new and ledger.open_intent is None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", SCENARIOS if LONG else ["correction"])
 def test_a_run_after_a_kill_may_ask_for_another_period(
     unfaulted: dict[str, Unfaulted], tmp_path: Path, scenario: str
@@ -208,6 +209,7 @@ def test_a_run_after_a_kill_may_ask_for_another_period(
     assert_kept_is_what_is_shown(home)
 
 
+@pytest.mark.long
 def test_killed_again_while_mending(unfaulted: dict[str, Unfaulted], tmp_path: Path) -> None:
     """Prevents a second kill, in the mending itself, from leaving what the first one alone would not."""
     home = copied(unfaulted["second"].before, tmp_path / "home")

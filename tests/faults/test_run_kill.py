@@ -14,6 +14,8 @@ import pytest
 from tests.support.homes import CONFIDE, confide, done, warehouse_rows
 from tests.support.worlds import days_from, small_world, write_lines
 
+pytestmark = pytest.mark.long
+
 DAYS = days_from("2026-10-05", 2)
 SEED = int(os.environ.get("CONFIDE_SEED", "5"))
 KILLS = 40 if os.environ.get("CONFIDE_AUDIT") else 1

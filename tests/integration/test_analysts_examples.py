@@ -11,6 +11,8 @@ from dagster_project.domain.tables import PUBLISHED
 from docs.generate.queries import Query, example_queries
 from tests.support.ready_home import ready_home
 
+pytestmark = pytest.mark.long
+
 DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOK = DOCS / "notebooks" / "first-look.ipynb"
 PERIOD = "period_kind varchar, period_start date, period_end date, revision bigint, suppressed boolean"

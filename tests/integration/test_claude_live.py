@@ -312,6 +312,7 @@ def test_the_budget_stops_before_and_half_way_and_the_rest_is_done_later(
     assert server.books().paid == 400
 
 
+@pytest.mark.long
 def test_two_processes_ask_each_content_once(server: MessagesServer, tmp_path: Path) -> None:
     """The daily run and a backfill meet on the same days: each conversation is paid once, and both end right."""
     ledger_in(tmp_path).close()
@@ -342,6 +343,7 @@ def has_paid(n: int, books: Books) -> bool:
     return books.paid >= n
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.audit)])
 def test_what_a_killed_process_was_asking_is_taken_over(server: MessagesServer, tmp_path: Path, how: int) -> None:
     """After kill -9 or Ctrl-C the next run goes on at once: at most what was under way is paid again."""

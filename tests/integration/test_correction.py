@@ -14,6 +14,8 @@ from tests.support.ready_home import DAYS, ready_home
 from tests.support.ready_home import RELEASED as WEEK
 from tests.support.worlds import conversation, write_lines
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

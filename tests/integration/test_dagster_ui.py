@@ -10,6 +10,8 @@ from tests.support.homes import confide, done, lake_rows, warehouse_rows
 from tests.support.ui import Ui, running_ui
 from tests.support.worlds import days_from, small_world, write_lines
 
+pytestmark = pytest.mark.long
+
 DAYS = days_from("2026-10-05", 3)
 
 

@@ -89,6 +89,7 @@ def controls_of(lake: Lake, day: date) -> list[dict[str, object]]:
     return rows
 
 
+@pytest.mark.long
 def test_rows_of_other_facets_and_of_controls_move_no_published_number(home: Home) -> None:
     before = published(home)
     assert before["publish_pushback"]["n_conversations"].sum() > 100

@@ -39,6 +39,7 @@ def n_all(home: Home, period: str) -> list[int]:
     return rows.filter(pl.col("category") == "all")["n_conversations"].to_list()
 
 
+@pytest.mark.long
 def test_what_is_run_again_replaces_and_the_rest_stays(tmp_path: Path) -> None:
     """Bad days: late data doubles a day; an erased conversation stays; one week's run removes another's rows."""
     home = Home(tmp_path / "home")

@@ -17,6 +17,8 @@ from tests.support.homes import confide, done, warehouse_rows
 from tests.support.ready_home import DAYS, HERS, N_REFUSED, ONE, PERSON, WORDS, ready_home, world
 from tests.support.scan import found
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

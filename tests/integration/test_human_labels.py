@@ -18,6 +18,8 @@ from dagster_project.storage.lake import Lake
 from tests.support.homes import confide, done
 from tests.support.ready_home import COUNTED, ready_home
 
+pytestmark = pytest.mark.long
+
 LOST = 4
 """People find nothing affective in every so manieth conversation that the labeller finds affective."""
 

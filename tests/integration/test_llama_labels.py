@@ -14,6 +14,8 @@ from dagster_project.codebook.loader import shipped_codebook
 from tests.support.homes import confide, done
 from tests.support.llama_server import Llama, llama_server
 
+pytestmark = pytest.mark.long
+
 SCREEN = ("content_creation", "affective_type")
 TALKS = {
     "one": "My sister and I keep arguing. How do I talk to her?",

@@ -16,6 +16,8 @@ import pytest
 from tests.support import llama_server as support
 from tests.support.llama_server import MODEL, Llama, LlamaMissingError, llama_server
 
+pytestmark = pytest.mark.long
+
 KINDS = ["advice", "companionship", "none_of_these"]
 SCHEMA: dict[str, Any] = {
     "type": "object",

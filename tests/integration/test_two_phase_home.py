@@ -24,6 +24,8 @@ from tests.support.messages_server import MessagesServer, messages_server
 from tests.support.messages_server_settings import Planted
 from tests.support.worlds import OPENERS, days_from, write_lines
 
+pytestmark = pytest.mark.long
+
 DAYS = days_from("2026-10-05", 7)
 WEEK = "2026-W41"
 N, USERS = 1500, 900

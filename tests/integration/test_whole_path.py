@@ -56,6 +56,7 @@ def test_late_and_grown_conversations_make_exactly_their_days_stale(home: Path, 
     assert {name.split("day=")[1][:10] for name in changed} == set(said["days"])
 
 
+@pytest.mark.long
 def test_the_same_days_again_ask_nothing_and_change_no_byte_and_no_reader_is_disturbed(home: Path) -> None:
     import duckdb
 

@@ -16,6 +16,8 @@ from tests.support.audit_scan import Figures, look
 from tests.support.audit_worlds import SHAPES, SHORT, make_world
 from tests.support.scan import found
 
+pytestmark = pytest.mark.long
+
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
 SEED = int(os.environ.get("CONFIDE_AUDIT_SEED", "1"))
 HOMES = [(shape, model) for shape in SHAPES for model in MODELS] if LONG else [(SHORT, "leaky")]

@@ -13,6 +13,8 @@ from tests.support.candidates import WEEK
 from tests.support.membership import Attack, World, attack
 from tests.support.populations import Habits
 
+pytestmark = pytest.mark.long
+
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
 POLICY = Policy.resolve()
 MEDIUM = World(Habits(1500 if LONG else 600), WEEK, POLICY.rules, POLICY.max_conversations_per_user)

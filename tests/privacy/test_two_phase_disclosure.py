@@ -30,6 +30,8 @@ from tests.support.sampled_oracle import SampledOracle
 from tests.support.sampled_populations import drawn, sampled_rows, weight_of
 from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
+pytestmark = pytest.mark.long
+
 RULES = replace(Policy.resolve().rules, small_organisation_users=1)
 DESIGN = "cut 0.3, mode two_phase"
 Row = dict[str, Any]

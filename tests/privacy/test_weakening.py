@@ -220,6 +220,7 @@ HANDS_ON_DAGSTER: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", HANDS_ON_DAGSTER)
 @pytest.mark.filterwarnings("ignore")
 def test_a_dagster_that_tells_others_or_keeps_output_is_refused(home: Home, what: str) -> None:
@@ -230,6 +231,7 @@ def test_a_dagster_that_tells_others_or_keeps_output_is_refused(home: Home, what
     assert "dagster.yaml" in cause_of(said_with(home.root, "ui", "--port", "1"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["k", "key", "ledger"])
 def test_protections_hold_when_assertions_are_stripped(home: Home, what: str) -> None:
     """Prevents `python -O` from taking a safeguard out with the assert statements."""

@@ -125,6 +125,7 @@ def one_after_the_other(hidden_first: set[object], hidden_then: set[object]) -> 
     return replace(first, frozen=True), replace(then, revision=1)
 
 
+@pytest.mark.long
 def test_two_revisions_that_withhold_different_cells_are_attacked_together() -> None:
     """Prevents a cell that one revision protects by withholding its neighbour from being had from the other."""
     first, then = one_after_the_other({ROMANCE, SEX}, {ROMANCE, TOGETHER})
