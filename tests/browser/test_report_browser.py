@@ -64,7 +64,9 @@ def test_the_page_fits_its_window_and_nothing_complains(browser: Browser, file: 
         assert seen.requests == [file.as_uri()]
 
 
-@pytest.mark.parametrize(("width", "dark"), [(360, False), (800, True), (1400, False)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(360, False), pytest.param(800, True, marks=pytest.mark.long), (1400, False)]
+)
 def test_axe_finds_nothing_serious(browser: Browser, weeks: Path, width: int, dark: bool) -> None:
     """Contrast, names, structure: what a machine can check of being readable by everybody."""
     with opened(browser, weeks, width=width, dark=dark, for_axe=True) as seen:

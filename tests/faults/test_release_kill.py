@@ -168,7 +168,10 @@ def test_these_are_all_the_steps(unfaulted: dict[str, Unfaulted], tmp_path: Path
         assert seen == STEPS
 
 
-@pytest.mark.parametrize(("scenario", "point"), NAMED + DRAWN)
+@pytest.mark.parametrize(
+    ("scenario", "point"),
+    [pytest.param(*kill, marks=() if kill[1] == "renamed" else pytest.mark.long) for kill in NAMED + DRAWN],
+)
 def test_killed_anywhere_readers_see_old_or_new_and_the_next_run_mends_it(
     unfaulted: dict[str, Unfaulted], tmp_path: Path, scenario: str, point: str
 ) -> None:

@@ -6,6 +6,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -20,7 +21,7 @@ from dagster_project.storage.warehouse import (
     reading,
     warehouse_lock,
 )
-from tests.support.dbt_runs import build_days, build_periods
+from tests.support.dbt_runs import build_days, build_periods, run_dbt
 from tests.support.lake_builder import CANARY, Talk, write_talks
 
 MONDAY, TUESDAY, NEXT_WEEK = date(2026, 10, 5), date(2026, 10, 6), date(2026, 10, 14)
@@ -105,6 +106,33 @@ def test_a_category_that_nobody_defined_stops_the_run_without_being_told(tmp_pat
     assert CANARY not in str(failed.value)
     for path in [home.warehouse, *(home.private / "dbt").rglob("*")]:
         assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path.name
+
+
+def test_a_table_of_other_columns_stops_the_run_and_keeps_its_rows(tmp_path: Path) -> None:
+    """Bad upgrade: a column that is gone stays as nulls, a new one is dropped, or one of another type is cast; or the
+    rows are deleted before the new ones fail."""
+    home = Home(tmp_path / "home")
+    home.create()
+    write_talks(home, [Talk("a", "u1", MONDAY, **ADVICE)])
+    build_days(home, MONDAY, MONDAY)
+    only = ("build", "--select", "int_conversations", *daily_arguments(MONDAY, TUESDAY))
+    changes = {
+        "add column more int": "drop column more",
+        "rename n_human_messages to n": "rename n to n_human_messages",
+        "alter n_human_messages type varchar": "alter n_human_messages type integer",
+    }
+    for change, back in changes.items():
+        alter(home, change)
+        with pytest.raises(AssertionError, match="columns of the model are not those of its table"):
+            run_dbt(home, *only)
+        assert days_in_warehouse(home) == [("a", MONDAY)]
+        alter(home, back)
+        run_dbt(home, *only)
+
+
+def alter(home: Home, change: str) -> None:
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute(f"alter table intermediate.int_conversations {change}")
 
 
 def test_preparing_makes_no_day(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_every_number_of_a_release_is_recomputed_and_nothing_is_written(ready: R
     assert found["notes"] == [] and found["frozen"] == {"differ": []}
 
 
+@pytest.mark.long
 def test_labels_that_were_tampered_with_give_other_numbers(ready: Ready) -> None:
     """Prevents labels from being exchanged under a release, with every mark and digest left as it was."""
     lake, day = Lake(Home(ready.home)), DAYS[3]

@@ -77,6 +77,7 @@ def test_the_same_days_again_ask_nothing_and_change_no_byte_and_no_reader_is_dis
     assert set(before) < set(now)
 
 
+@pytest.mark.long
 def test_a_window_is_published_over_its_weeks_and_the_same_days_only_once(home: Path) -> None:
     """Overlapping periods stand in one release, and the audit of all of them together finds nothing."""
     snapshot = current(Home(home))

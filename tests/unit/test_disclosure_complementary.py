@@ -119,6 +119,7 @@ def test_a_series_has_its_gap_in_the_same_place(third: str) -> None:
     assert sum(bool(row["suppressed"]) for row in published) == 2
 
 
+@pytest.mark.long
 def test_a_period_is_protected_the_same_whatever_is_released_with_it() -> None:
     """Prevents the pattern of one week from telling of another that it does not overlap."""
     habits = Habits(300, types=(0.2, 0.15, 0.1, 0.1, 0.03, 0.02), pushback=0.3)
