@@ -77,6 +77,7 @@ def test_what_is_published_is_what_was_planted(audited: Audited) -> None:
     """Prevents an audit of a home that published nothing, or other counts than those that were protected."""
     assert audited.figures.published > 20
     if audited.played.model != "obedient":
+        assert audited.figures.n_agreement > 0
         assert audited.figures.wrong == []
 
 

@@ -1,9 +1,10 @@
 """Homes for the privacy audit: a world's whole life through the command line, labelled by a model of some character.
 
-Lives here: the commands, in order, and what they printed. Not here: worlds (`audit_worlds.py`), judging
-(`audit_scan.py`).
+Lives here: the commands, in order, what they printed, and a person who labels a sample. Not here: worlds
+(`audit_worlds.py`), judging (`audit_scan.py`).
 """
 
+import csv
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,18 @@ from pathlib import Path
 from typing import Literal
 
 from dagster_project.domain.periods import PeriodKind, period_of
+from dagster_project.home import Home
+from dagster_project.storage.lake import Lake
+from dagster_project.workspace import Workspace
 from tests.support.audit_worlds import CHANCES, FIRST, Row, World, planted
 from tests.support.homes import Said, confide
 from tests.support.messages_server import MessagesServer, messages_server
 
 Character = Literal["plain", "leaky", "obedient"]
+CODED = 30
+"""Conversations a day that a person labels: in a week enough to correct its shares by."""
+MISREAD = 9
+"""The person reads one conversation of so many otherwise than it was planted."""
 MODELS: tuple[Character, ...] = ("plain", "leaky", "obedient")
 
 
@@ -48,7 +56,8 @@ def playing_server(model: Character) -> Iterator[MessagesServer]:
 
 
 def play(world: World, model: Character, folder: Path, briefly: bool = False) -> Played:
-    """init, ingest, run, releases by days, weeks, months and a window, late data of too few and of enough people.
+    """init, ingest, run, labels by a person, releases by days, weeks, months and a window, late data of too few and of
+    enough people.
 
     briefly: days and a week in one command, and no late data.
     """
@@ -79,6 +88,9 @@ def play(world: World, model: Character, folder: Path, briefly: bool = False) ->
         command("init")
         command("ingest", _written(folder / "logs.jsonl", world.rows, world.broken))
         command("run")
+        asked = ("content_creation", "affective_type", "pushback")
+        command("labels", "export", "--size", str(CODED * len(days)), "--facets", ",".join(asked))
+        command("labels", "import", _answers(played, folder / "answers.csv"))
         alone = [str(day) for day in days[: world.shape.released_days]]
         if briefly:
             command("release", *alone, week)
@@ -98,6 +110,25 @@ def play(world: World, model: Character, folder: Path, briefly: bool = False) ->
         command("status", "--json", name="status")
         command("doctor")
     return played
+
+
+def _answers(played: Played, path: Path) -> Path:
+    """What a person finds in the drawn conversations: what was planted, but for one in so many."""
+    world, key_of = played.world, Workspace.open(played.home).pseudonyms.conversation
+    talks = {key_of(name): talk for name, talk in world.truth.items()}
+    (coder,), lake = world.canaries["coder"], Lake(Home(played.home))
+    items = [row for day in lake.days("human_samples") for row in lake.read("human_samples", day).iter_rows(named=True)]
+    with path.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["item_id", "coder", "content_creation", "affective_type", "pushback"])
+        for n, (item, key) in enumerate(sorted((row["item_id"], row["conversation_key"]) for row in items)):
+            talk, is_misread = talks[key], n % MISREAD == 0
+            types = set(talk.types or ()) ^ ({"coaching"} if is_misread else set())
+            creates = bool(talk.creation) != is_misread
+            pushback = [] if is_misread else sorted(talk.pushback or ())
+            answers = ("yes" if creates else "no", *(";".join(some) or "none" for some in (sorted(types), pushback)))
+            writer.writerow([item, coder, *answers])
+    return path
 
 
 def _written(path: Path, rows: Sequence[Row], more: Sequence[str] = ()) -> Path:

@@ -62,6 +62,7 @@ class Figures:
     published: int = 0
     wrong: list[str] = field(default_factory=list)
     n_topics: int = 0
+    n_agreement: int = 0
     missed: dict[PeriodKind, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
     seconds: float = 0.0
 
@@ -86,7 +87,7 @@ class Figures:
             f"{len(self.derived)} derived, {len(self.attacked)} by the other attack in {self.n_editions} editions; "
             f"groups {kept or '-'}; safe {100 * self.safe_share:.1f} % ({safe}); "
             f"complementary {100 * self.complementary / max(self.publishable, 1):.1f} % of {self.publishable}; "
-            f"{self.published} cells shown, {len(self.wrong)} not as planted; {self.n_topics} topics; "
+            f"{self.published} cells shown, {len(self.wrong)} not as planted; {self.n_topics} topics, {self.n_agreement} agreements; "
             f"points off {missed or '-'}; {self.seconds:.0f} s"
         )
 
@@ -111,6 +112,7 @@ def look(played: Played) -> Figures:
         _judge_cells(figures, edition, exact)
         _judge_prevalence(figures, edition, exact, everything(edition.period, late))
         figures.n_topics += len(edition.published("topics"))
+        figures.n_agreement += len(edition.published("agreement"))
     figures.groups = {g: shown for g in world.shape.groups if (shown := _is_shown(g, editions)) is not None}
     figures.seconds = sum(played.seconds.values()) + time.monotonic() - began
     return figures

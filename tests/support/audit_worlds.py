@@ -171,6 +171,7 @@ CHANCES = {"content_creation": 0.0, "affective_type": 0.0, "pushback": 0.0}
 class World:
     """rows: conversations in the canonical form; broken: lines that are refused. truth: by conversation id, with users
     by number. few, late: conversations of the first week that come after the releases, of too few people and of enough.
+    The one of `canaries` under "coder" is the name of the person who labels a sample.
     """
 
     shape: Shape
@@ -297,6 +298,7 @@ def make_world(shape: Shape, seed: int) -> World:
     late[0]["messages"][0]["content"] += f" says {making.canary('content')}"
     canaries = {where: canaries_of(making.tag, where) for where in (*FIELDS, "injected")}
     canaries["rare topics"] = list(_rare_words(making))
+    canaries["coder"] = [f"Zor{making.tag}coder-Quixley"]
     return World(shape, rows, broken, late[:3], late[3:], making.truth, making.users, canaries)
 
 
