@@ -12,7 +12,9 @@ conversations predicted yes as of those predicted no. The truth is the share tha
 The intervals are the published ones, before rounding: `two_phase_interval`, `share_of_true` and `corrected_share`.
 "Requests" are the screen's; "all" has the detail's beside them, of affective conversations that were found and of 1 %
 of the others that were asked about. "width" is against the census of the very same conversations: raw against raw, and
-corrected against corrected, by as many human labels.
+corrected against corrected, by as many human labels. "few" is of error-free labellers alone: how often fewer than ten
+hits were sampled below the cut, so that the release shows `interval_of_few`, which does not tell how few; how often
+what it then shows holds the truth, and its width.
 """
 
 import argparse
@@ -28,11 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.coverage import OWN, OWN_ERROR, SHARES, is_held, labelled, rates, share_of_users
 from dagster_project.domain.estimation.correction import Estimate, corrected_share, share_of_true
-from dagster_project.domain.estimation.two_phase import Part, relative_width, two_phase_interval
+from dagster_project.domain.estimation.two_phase import Part, interval_of_few, relative_width, two_phase_interval
 
 ERRORS = (0.0, 0.01, 0.05, 0.1)
 AFFECTIVE, SENSITIVITY, FALSE_POSITIVES, CONTROLS = 0.029, 0.967, 0.015, 0.01
 ABOVE = AFFECTIVE * SENSITIVITY + (1 - AFFECTIVE) * FALSE_POSITIVES
+FEWEST = 10
 AT_ONCE = 25
 
 
@@ -47,6 +50,9 @@ class Found(NamedTuple):
     corrected: float
     corrected_holds: float
     corrected_width: float
+    few: float
+    shown_holds: float
+    shown_width: float
 
 
 def part_of(hits: np.ndarray, weights: np.ndarray, n: int) -> Part:
@@ -108,11 +114,23 @@ def setting(
                 sides.append(_side(drawn, weight))
             fixed = corrected_share(raw, *sides)
             fixed_census = corrected_share(census, *(_side_of_census(p, counts, w, n_labels, random) for p in (1, 0)))
+            above_part = part_of((above[1, 1] + above[1, 0])[w], sizes[w], n)
+            hits_below = int((asked[1, 1] + asked[1, 0])[w].sum())
+            is_few = hits_below < FEWEST
+            shown = (
+                Estimate(
+                    raw.value,
+                    *interval_of_few(raw.value * n, n, weight, FEWEST, above_part.residual * n**2, is_sampled=False),
+                )
+                if is_few
+                else raw
+            )
             requests = (n - n_below + float(asked_below.sum())) / n
             width = (raw.high - raw.low) / (census.high - census.low)
             found.append(
                 (requests, is_held(truth_census, share), raw.value, is_held(raw, share), width, fixed.value,
-                 is_held(fixed, share), (fixed.high - fixed.low) / (fixed_census.high - fixed_census.low))
+                 is_held(fixed, share), (fixed.high - fixed.low) / (fixed_census.high - fixed_census.low),
+                 is_few, is_held(shown, share), (shown.high - shown.low) / (census.high - census.low))
             )  # fmt: skip
     return Found(*(float(v) for v in np.mean(found, axis=0)))
 
@@ -156,17 +174,19 @@ def main() -> None:
     print(f"`confide estimate` says: {expected:.2f} times as wide (many conversations, no clustering)")
     print(
         "truth   error | census holds | requests   all | raw mean (bias)   holds width | corrected (bias)   holds width"
+        " | few  holds width"
     )
     for share, error in product(SHARES, given.errors):
         one = setting(share, error, given.rate, given.users, given.labels, given.worlds, random)
         seen = share * (1 - error) + (1 - share) * error
         holds = f"{one.raw_holds:.3f}" if error == 0 else "  -  "
+        shown = f" | {one.few:.2f} {one.shown_holds:.3f}  {one.shown_width:.2f}"
         print(
             f"{share:6.2%} {error:5.0%}  |    {one.census_holds:.3f}     "
             f"|  {one.requests:.3f}  {one.requests + detail:.3f} "
             f"| {one.raw:7.3%} ({one.raw - seen:+8.3%}) {holds}  {one.width:.2f} "
             f"| {one.corrected:7.3%} ({one.corrected - share:+8.3%}) {one.corrected_holds:.3f}  "
-            f"{one.corrected_width:.2f}",
+            f"{one.corrected_width:.2f}{shown if error == 0 else ''}",
             flush=True,
         )
     print(f"seconds: {time.perf_counter() - began:.0f}")

@@ -136,7 +136,8 @@ def told(above: int, below: int, users: int, clustering: float) -> Row | None:
     counts = {"n_conversations": n, "n_users": users, "of_conversations": of, "of_users": of // 2, "rest_users": of // 3,
               "rest_conversations": of - n, "top_user_conversations": 1, "top_two_conversations": 2}  # fmt: skip
     row = {"period_key": WEEK.key, "category": "coaching", **counts, **UNCODED, "cell_weight": above + weight * below,
-           "of_weight": float(N), "share_low": ends.low, "share_high": ends.high}  # fmt: skip
+           "of_weight": float(N), "above_residual": clustering * q * (1 - q) / N, "share_low": ends.low,
+           "share_high": ends.high}  # fmt: skip
     if reason_to_withhold(row, PREVALENCE, WEIGHTED):
         return None
     return publishable({"prevalence": [row]}, {"prevalence": [None]}, WEIGHTED)["prevalence"][0]

@@ -74,6 +74,9 @@ def sampled_rows(talks: Sequence[Talk], period: Period, bound: int, sample: Samp
                 row["of_weight"] = row["of_conversations"] + more * _denominator(below[name], row, keys)
             if name in TOTALS:
                 row["of_weight"] = float(n)
+            if name == "prevalence":
+                above = (row["n_conversations"] - own.get("n_conversations", 0)) / n
+                row["above_residual"] = above * (1 - above) / n
             row["largest_weight"] = more + 1
     for name, key in TOTALS.items():
         whole = next(row for row in everybody[name] if row[key] == "all")

@@ -236,8 +236,11 @@ def test_the_contracts_settings_are_known(tmp_path: Path) -> None:
     assert missed_below(chosen.cut) is not None and missed_below(0.9) is None
 
 
+@pytest.mark.parametrize("is_sampled", [True, False])
 @pytest.mark.parametrize(("above", "quiet"), [(60, 0), (60, 30), (40, 60), (15, 90)])
-def test_an_interval_that_does_not_tell_how_few_were_sampled_still_covers(above: int, quiet: int) -> None:
+def test_an_interval_that_does_not_tell_how_few_were_sampled_still_covers(
+    above: int, quiet: int, is_sampled: bool
+) -> None:
     """Prevents what is hidden from a reader from being hidden by an interval that is wrong."""
     draw, n, rate, few, per_user = np.random.default_rng(above + quiet), 12_000, 0.1, 10, 5
     truth, held, tried = (above + quiet) / n, 0, 0
@@ -246,8 +249,9 @@ def test_an_interval_that_does_not_tell_how_few_were_sampled_still_covers(above:
         hits = per_user * draw.poisson(above / per_user)
         below = draw.binomial(quiet, rate)
         if below < few:
-            low, high = interval_of_few(hits + below / rate, n, 1 / rate, few, per_user)
+            users = per_user * (hits + below / rate if is_sampled else hits)
+            low, high = interval_of_few(hits + below / rate, n, 1 / rate, few, users, is_sampled)
             held, tried = held + (low <= truth <= high), tried + 1
     assert tried > 500 and held / tried >= 0.94
-    narrow, wide = (interval_of_few(100, n, 10, few, 1), interval_of_few(100, n, 10, few, 5))
+    narrow, wide = (interval_of_few(100, n, 10, few, 100 * per_user, is_sampled) for per_user in (1, 5))
     assert wide.low <= narrow.low < narrow.high < wide.high

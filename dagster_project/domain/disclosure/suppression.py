@@ -194,16 +194,23 @@ def _fill_ends(
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
         around = next(c for c in table.columns if c.name == measure)
         if around.role is Role.SHARE and is_of_few_in_the_sample(row, table, rules):
-            ends = _ends_of_few(int(number(out, "n_conversations", table)), of, rules)
+            ends = _ends_of_few(row, int(number(out, "n_conversations", table)), of, table, rules)
         own = _step_among(row, around, table, rules.of(table), rules) if around.among else step
         published = outward(*ends, centres[measure], own, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
 
 
-def _ends_of_few(hits: int, of: int, rules: Rules) -> tuple[float, float]:
-    """Of a share whose own interval would tell how few hits the sample had: the same for all that would be few."""
+def _ends_of_few(row: Row, hits: int, of: int, table: Table, rules: Rules) -> tuple[float, float]:
+    """Of a share whose own interval would tell how few hits the sample had: the same for all that would be few.
+
+    Of a share of all, what users bring to the variance above the cut is known, and tells nothing of the sample.
+    """
     assert isinstance(rules, WeightedRules)
-    return interval_of_few(hits, of, rules.largest_weight, rules.min_users, rules.max_conversations_per_user)
+    if is_sampled := row.get("above_residual") is None:
+        users: float = hits * rules.max_conversations_per_user
+    else:
+        users = number(row, "above_residual", table) * of**2
+    return interval_of_few(hits, of, rules.largest_weight, rules.min_users, users, is_sampled)
 
 
 def _is_measured(row: Row, column: Column, table: Table, least: Thresholds) -> bool:

@@ -53,19 +53,21 @@ def two_phase_interval(
     return Interval(max(0.0, value - down), min(1.0, value + up))
 
 
-def interval_of_few(hits: float, of: float, weight: float, fewest: int, per_user: int) -> Interval:
-    """An interval of hits / of where fewer than `fewest` hits were sampled, made of published numbers alone.
+def interval_of_few(hits: float, of: float, weight: float, fewest: int, users: float, is_sampled: bool) -> Interval:
+    """An interval of hits / of where fewer than `fewest` hits were sampled, which does not tell how few.
 
-    An interval as above tells how few they were: it grows with each. This one is as wide as `fewest` of them make it,
-    and the same for none. weight: how many a sampled hit stands for. Its variance is the sum of the largest that each
-    part can have: `fewest` * weight ** 2 of the sampled hits (Poisson), hits * per_user of the others where a user has
-    at most per_user of them, share ** 2 * weight * of of the denominator (linearised ratio: Särndal, Swensson &
-    Wretman 1992, section 5.6). `Interval` of shares, within [0, 1].
+    An interval as above tells it: it grows with each. This one is as wide as `fewest` of them make it, and the same for
+    none. weight: how many a sampled hit stands for. users: the variance of the hits that were not sampled, in
+    conversations squared: of a census above the cut, `residual_square` times `of` squared; where that is not known, at
+    most the hits times the most that a user may have. is_sampled: whether the denominator is estimated, too.
+
+    The variance is the sum of that one, of fewest * weight ** 2 (sampled hits, Poisson), and of the denominator's part
+    (linearised ratio: Särndal, Swensson & Wretman 1992, section 5.6): share ** 2 * weight * of where it is sampled;
+    where it is counted, that of the share below the cut alone, at most fewest * weight / of. The ends lie in [0, 1].
     """
     share = min(hits / of, 1.0)
-    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(
-        fewest * weight**2 + per_user * hits + share**2 * weight * of
-    )
+    ratio = share if is_sampled else fewest * weight / of
+    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(fewest * weight**2 + users + ratio**2 * weight * of)
     return Interval(max(0.0, share - half / of), min(1.0, share + half / of))
 
 

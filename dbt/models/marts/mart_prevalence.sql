@@ -200,6 +200,7 @@ select
     cell_weight,
     of_weight,
     largest_weight,
+    above_residual,
 
     -- estimates
     share,

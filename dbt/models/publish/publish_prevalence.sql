@@ -19,6 +19,7 @@ select
     round(cell_weight, 6) as cell_weight,
     round(of_weight, 6) as of_weight,
     round(largest_weight, 6) as largest_weight,
+    round(above_residual, 12) as above_residual,
 
     -- estimates
     share,
