@@ -1,6 +1,6 @@
 {#
     dbt's incremental materialization, in the two statements that this project needs of it. dbt-duckdb's own copies rows
-    through a temporary table and asks nine questions a model, which is half of what a model costs here; it also has no
+    through a temporary table and asks nine questions a model, nearly half of what a model costs here; it also has no
     strategy that fits: delete+insert forgets a period that no longer has rows, and would leave its old ones behind, and
     microbatch runs each model once a day of the range, which costs a hundred times as much.
 
