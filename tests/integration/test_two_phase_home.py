@@ -145,7 +145,9 @@ def test_what_is_published_is_of_everybody(published: Home) -> None:
     (period,) = snapshot.manifest()["periods"]
     design = period["sample_design"]
     assert (design["mode"], design["sample_rate"], design["cut"]) == ("two_phase", RATE, 0.3)
-    assert 9 <= design["largest_weight"] <= 12 and "local-" in design["score"]
+    below = sample(published).filter(pl.col("stratum") != "above")
+    assert design["largest_weight"] == pytest.approx(below.height / below["is_asked"].sum(), abs=1e-3)
+    assert "local-" in design["score"]
     for page in ("report.html", "datasheet.md"):
         assert "two_phase" in (snapshot.path / page).read_text() or "two phases" in (snapshot.path / page).read_text()
 
