@@ -30,7 +30,7 @@ from dagster_project.release import Compared, GateFailed, PeriodMetadata, releas
 from dagster_project.report.page import files
 from dagster_project.storage.closed_days import why_closed
 from dagster_project.storage.contributions import Contributions, changes, contributions_of
-from dagster_project.storage.warehouse import read_publish_rows
+from dagster_project.storage.warehouse import read_publish_rows, read_this_home, warehouse_lock
 from dagster_project.workspace import Workspace
 
 PUBLICATION = dg.AssetKey(["publication"])
@@ -148,6 +148,8 @@ def release_assets(periods: dg.PartitionsDefinition) -> list[dg.AssetsDefinition
         next_revision = {p: n + 1 for p, n in published_revisions(workspace.home).items()} if config.correct else {}
         try:
             with scrubbed(f"releasing {', '.join(context.partition_keys)}"):
+                with warehouse_lock(workspace.home):
+                    read_this_home(workspace.home)
                 require_sound(workspace, wanted)
                 metadata = [about(workspace, p, next_revision.get(p, 0)) for p in wanted]
                 counted = {one.period: contributions_of(workspace.home, one.period) for one in metadata}

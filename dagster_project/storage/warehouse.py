@@ -38,8 +38,8 @@ POLL_SECONDS = 0.2
 
 EMPTY_PARTITION = {"day": "day=1970-01-01", "period": "period=none"}
 
-LAKE_OF_A_HOME = re.compile(r"'/(?:[^']|'')*?(?=/private/lake/)")
-"""Where a view's SQL says which home's lake it reads, the quotation mark included."""
+FILES_OF_A_HOME = re.compile(r"'/(?:[^']|'')*?(?=/private/(?:lake|requests)/)")
+"""Where a view's SQL says which home's files it reads, the quotation mark included."""
 
 
 class WarehouseError(Exception):
@@ -129,14 +129,15 @@ def prepare_warehouse(home: Home) -> None:
                 pq.write_table(expected, temporary)
     if not requests_file(home).exists() or not facets_file(home).exists():
         write_requests(home, [], max_conversations_per_user=1)
-    _read_this_lake(home)
+    read_this_home(home)
 
 
-def _read_this_lake(home: Home) -> None:
-    """Have the warehouse's views read the lake of this home.
+def read_this_home(home: Home) -> None:
+    """Have the warehouse's views read the files of this home. Under `warehouse_lock`.
 
-    In a copy of a home, or a backup unpacked elsewhere, they name the lake of the first. Building days makes them anew;
+    In a copy of a home, or a backup unpacked elsewhere, they name those of the first. Building days makes them anew;
     building periods does not, and would count the other home's labels: what was erased here, or lives on there alone.
+    A release builds nothing where all is up to date, and would read what was asked of the other home.
     """
     import duckdb
 
@@ -150,7 +151,7 @@ def _read_this_lake(home: Home) -> None:
     with opened as connection:
         configure_connection(connection, home)
         for (sql,) in connection.execute("select sql from duckdb_views() where not internal").fetchall():
-            ours = LAKE_OF_A_HOME.sub(lambda _: here, sql)
+            ours = FILES_OF_A_HOME.sub(lambda _: here, sql)
             if ours != sql:
                 connection.execute(ours.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
 

@@ -94,6 +94,8 @@ def test_what_is_run_again_replaces_and_the_rest_stays(tmp_path: Path) -> None:
     prepare_warehouse(copy)
     with reading(copy) as connection:
         assert connection.execute("select count(*) from staging.stg_screen_labels").fetchone() == labels != (0,)
+        views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
+        assert not any(f"{home.root}/" in sql for (sql,) in views), "what was asked of the first home is read"
 
 
 def test_a_category_that_nobody_defined_stops_the_run_without_being_told(tmp_path: Path) -> None:
