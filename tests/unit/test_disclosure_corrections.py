@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dagster_project.domain.disclosure import complementary
 from dagster_project.domain.disclosure.audit import attack_one, attack_together
 from dagster_project.domain.disclosure.corrections import (
     EVERY_TABLE,
@@ -12,8 +13,9 @@ from dagster_project.domain.disclosure.corrections import (
     refused_tables,
     unchanged_sets,
 )
-from dagster_project.domain.disclosure.editions import Edition, FacetShape, editions_of, without
+from dagster_project.domain.disclosure.editions import Edition, FacetShape, editions_of, keys_of, without
 from dagster_project.domain.disclosure.suppression import suppress
+from dagster_project.domain.tables import TABLES
 from dagster_project.policy.loader import Policy
 from tests.support.candidates import WEEK
 from tests.support.populations import Habits, Talk, candidate_rows, random_talks
@@ -152,3 +154,23 @@ def test_a_correction_withholds_what_the_revision_before_it_withheld() -> None:
     assert not attack_together([then], [earlier])
     totals = [next(r["n_users"] for r in e.published("prevalence") if r["category"] == "all") for e in (first, then)]
     assert isinstance(totals[0], int) and isinstance(totals[1], int) and totals[1] > totals[0]
+
+
+def test_a_correction_begins_with_the_cells_that_stay_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents a search through other patterns, of which none may pass, where the one of before is enough."""
+    talks = random_talks(5, Habits(400, talks_per_user=1.0, heavy=0.0), WEEK.start, 7)
+    (whole,) = editions_of(suppress(candidate_rows(talks, [WEEK]), RULES), RULES, 5)
+    hidden = {("prevalence", ("coaching",))}
+    assert hidden <= {(name, keys_of(TABLES[name], row)) for name in whole.rows for row in whole.published(name)}
+    first = replace(without(whole, hidden), frozen=True)
+    late = [Talk(9000 + i, WEEK.start, True) for i in range(25)]
+    of_all = [Change("prevalence", 25, 0, (c,)) for c in ("all", "content_creation")]
+    earlier = Earlier(first, unchanged_sets([*of_all, Change("funnel", 25, 0, ("all",))]))
+    searched: list[object] = []
+    monkeypatch.setattr(complementary, "cheapest", lambda *of: searched.append(of))
+    rows = suppress(candidate_rows([*talks, *late], [WEEK]), RULES, earlier=[earlier])
+    (then,) = editions_of(rows, RULES, 5)
+    assert searched == []
+    assert all(
+        row["suppressed"] for name, keys in hidden for row in then.rows[name] if keys_of(TABLES[name], row) == keys
+    )

@@ -23,6 +23,8 @@ from dagster_project.domain.disclosure.candidates import CandidateError
 from dagster_project.domain.disclosure.corrections import Earlier
 from dagster_project.domain.disclosure.editions import Edition, blocks, keys_of, near, without
 from dagster_project.domain.disclosure.program import Cell, Contradiction, Program
+from dagster_project.domain.disclosure.quantities import withheld_sets
+from dagster_project.domain.disclosure.relations import set_of
 from dagster_project.domain.tables import PUSHBACK, TABLES
 
 WORTH: Mapping[str, float] = {
@@ -78,8 +80,9 @@ def protect(new: Sequence[Edition], published: Sequence[Edition], earlier: Seque
 
 def _protect(block: Sequence[Edition], others: Sequence[Edition], earlier: Sequence[Earlier]) -> list[Edition]:
     proofs: list[Violation] = []
-    withheld: Withheld = frozenset()
     costs = dict(_costs(block, others))
+    still = _still_withheld(block, earlier) & costs.keys()
+    withheld: Withheld = still
     sound: set[tuple[int, Withheld]] = set()
     for turn in range(TURNS):
         editions = [
@@ -90,11 +93,27 @@ def _protect(block: Sequence[Edition], others: Sequence[Edition], earlier: Seque
         if not found:
             return editions
         proofs += found
-        chosen = cheapest(proofs, costs, withheld if turn >= STEADY_AFTER else frozenset())
+        chosen = cheapest(proofs, costs, withheld if turn >= STEADY_AFTER else still)
         if chosen is None or chosen == withheld:
             raise NotProtected(f"{_tables(found)}: a count would be known too closely, and no cell is left to withhold")
         withheld = chosen
     raise NotProtected(f"{_tables(proofs)}: no pattern of withheld cells was found that protects every count")
+
+
+def _still_withheld(block: Sequence[Edition], earlier: Sequence[Earlier]) -> Withheld:
+    """The cells of a correction that hold what they held in a revision that withholds them.
+
+    Shown, they would tell what that one withheld: every pattern that passes has them.
+    """
+    hidden = {counted for one in earlier for counted in withheld_sets(one.edition) & one.unchanged}
+    return frozenset(
+        (number, name, keys_of(TABLES[name], row))
+        for number, edition in enumerate(block)
+        if not edition.frozen
+        for name in edition.rows
+        for row in edition.published(name)
+        if set_of(name, row) in hidden
+    )
 
 
 def _violations(

@@ -82,7 +82,7 @@ def quantities_of_periods(block: Sequence[Edition], editions: Sequence[Edition])
     """
     k = max(edition.rules.min_users for edition in block)
     names = linked_sets(scope_of(block))
-    shown = [{set_of(name, row) for name in edition.rows for row in edition.published(name)} for edition in block]
+    shown = [shown_sets(edition) for edition in block]
     for p, q in inside(block):
         if block[p].period.days != block[q].period.days:
             for name in sorted(shown[p] & shown[q] & set(names)):
@@ -149,8 +149,19 @@ def _is_beyond(edition: Edition, table: str, row: Mapping[str, object]) -> bool:
     return table == USAGE_BANDS.name and BANDS[str(row["band"])][0] > edition.max_conversations_per_user
 
 
+def shown_sets(edition: Edition) -> frozenset[Set]:
+    """The sets of the cells that an edition publishes."""
+    return frozenset(set_of(name, row) for name in edition.rows for row in edition.published(name))
+
+
+def withheld_sets(edition: Edition) -> frozenset[Set]:
+    """The sets of which an edition withholds the count: no cell of theirs is published."""
+    hidden = (set_of(name, row) for name, rows in edition.rows.items() for row in rows if row["suppressed"])
+    return frozenset(hidden) - shown_sets(edition)
+
+
 def _withheld(number: int, edition: Edition, scope: Scope) -> Iterable[Quantity]:
-    shown = {set_of(name, row) for name in edition.rows for row in edition.published(name)}
+    shown = shown_sets(edition)
     cells: dict[Set, set[Cell]] = {}
     for name, rows in edition.rows.items():
         for row in rows:
