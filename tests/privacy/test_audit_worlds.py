@@ -24,6 +24,7 @@ HOMES = [(shape, model) for shape in SHAPES for model in MODELS] if LONG else [(
 SAFE = 0.95
 POINTS = 0.5
 K = 10
+FEWEST_OF_A_LARGE_ONE = 250
 
 
 @dataclass
@@ -77,7 +78,8 @@ def test_what_is_published_is_what_was_planted(audited: Audited) -> None:
     """Prevents an audit of a home that published nothing, or other counts than those that were protected."""
     assert audited.figures.published > 20
     if audited.played.model != "obedient":
-        assert audited.figures.n_agreement > 0
+        # A small organisation publishes prevalence alone.
+        assert (audited.figures.n_agreement > 0) == (audited.played.world.shape.users >= FEWEST_OF_A_LARGE_ONE)
         assert audited.figures.wrong == []
 
 
