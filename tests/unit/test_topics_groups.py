@@ -109,3 +109,19 @@ def test_what_was_found_before_is_kept_where_it_still_fits_and_left_where_it_doe
     assert len(alone) >= 6
     two = unit(np.stack([right[:3].mean(axis=0), right[3:].mean(axis=0)]))
     assert len(best_clusters(part, range(2, 10), seed=1, known=two)) >= 6, "two topics of before do not hide six"
+
+
+def test_copies_of_a_short_text_are_few_voices_though_each_has_a_word_or_two_changed() -> None:
+    """Prevents accounts that write one person's words with a word changed from bringing these into a topic's name."""
+    random = np.random.default_rng(0)
+    words = [f"w{'abcdefghijklmnopqrstuvwxyz'[i]}" for i in range(26)]
+    copies = []
+    for n in range(80):
+        said = list(words)
+        said[random.integers(len(words))] = f"changed{'abcdefghij'[n % 10]}"
+        copies.append(" ".join(said))
+    groups = Duplicates()
+    assert len({groups.group(signature(text)) for text in copies}) < 10
+    own = Duplicates()
+    others = [" ".join(random.permutation(words)) for _ in range(80)]
+    assert len({own.group(signature(text)) for text in others}) == 80

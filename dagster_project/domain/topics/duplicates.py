@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 PERMUTATIONS = 64
-BANDS = 16
-SIMILARITY = 0.7
-"""Estimated share of word triples in common from which two texts count as one."""
+BANDS = 32
+"""Of two values each: what reaches `SIMILARITY` shares one all but always (1 - .75^32)."""
+SIMILARITY = 0.5
+"""Estimated share of word triples in common from which two texts count as one: short texts with a word changed in each
+have little more, and texts of one's own have next to none."""
 
 Signature = NDArray[np.uint64]
 
