@@ -161,11 +161,11 @@ def withheld_sets(edition: Edition) -> frozenset[Set]:
 
 
 def _withheld(number: int, edition: Edition, scope: Scope) -> Iterable[Quantity]:
-    shown = shown_sets(edition)
+    hidden = withheld_sets(edition)
     cells: dict[Set, set[Cell]] = {}
     for name, rows in edition.rows.items():
         for row in rows:
-            if row["suppressed"] and set_of(name, row) not in shown and not _is_beyond(edition, name, row):
+            if set_of(name, row) in hidden and not _is_beyond(edition, name, row):
                 cell = number, name, keys_of(TABLES[name], row)
                 if (standing := standing_for(set_of(name, row), scope)) is not None:
                     cells.setdefault(standing, set()).add(cell)
