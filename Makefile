@@ -67,7 +67,7 @@ bench: install
 	@for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 audit: install
-	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -n 2 --dist loadfile tests/privacy tests/faults
+	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -n 2 --dist loadgroup tests/privacy tests/faults
 	@CONFIDE_AUDIT=long $(BIN)/python -m pytest -m audit tests/integration tests/unit tests/browser
 
 lock: $(STAMP)

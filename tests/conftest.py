@@ -27,11 +27,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(warm.FOLDER)))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked `audit` takes minutes: `make audit` runs it, every other run leaves it out."""
+    """What is marked `audit` takes minutes: `make audit` runs it, every other run leaves it out.
+
+    A file's tests run on one core, as they share homes, unless they name groups of their own that need not (xdist's
+    `--dist loadgroup`).
+    """
     later = [] if AUDIT else [item for item in items if item.get_closest_marker("audit")]
     config.hook.pytest_deselected(items=later)
     items[:] = [item for item in items if item not in set(later)]
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

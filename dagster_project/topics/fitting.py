@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.domain.topics.duplicates import Duplicates, voices
+from dagster_project.domain.topics.duplicates import PASTED, REWORDED, Duplicates, voices
 from dagster_project.domain.topics.groups import (
     ROOM,
     Labels,
@@ -75,22 +75,27 @@ class TypeOfSpan:
             key=lambda i: keyed.order(analysed.keys[i]),
         )
         self.counted = [i for i in self.members if analysed.counted[i]]
-        self._duplicates: dict[int, int] = {}
+        self._pasted = self._duplicates(self.members, PASTED)
+        self._reworded = self._duplicates(self.members, REWORDED)
+
+    def _duplicates(self, positions: Sequence[int], similarity: float) -> dict[int, int]:
+        found = Duplicates(similarity)
+        return {i: found.group(self.analysed.signatures[i]) for i in positions}
 
     def voices(self, positions: Sequence[int]) -> list[int]:
-        """Of positions, one a user, near-duplicates once."""
-        if not self._duplicates:
-            found = Duplicates()
-            self._duplicates = {i: found.group(self.analysed.signatures[i]) for i in self.members}
-        return voices(positions, self.analysed.users, self._duplicates)
+        """Of positions, one a user, a text that was pasted once: who makes a topic."""
+        return voices(positions, self.analysed.users, self._pasted)
+
+    def speakers(self, positions: Sequence[int]) -> list[int]:
+        """Of positions, one a user, a text with words changed once: whose words may name a topic."""
+        return voices(positions, self.analysed.users, self._reworded)
 
     def elsewhere(self) -> list[int]:
-        """Of the conversations of other types, one a user, near-duplicates once."""
+        """Of the conversations of other types, those whose words count against a name: chosen as speakers are."""
         own = set(self.members)
         rest = [i for i in range(len(self.analysed.keys)) if i not in own]
         rest.sort(key=lambda i: self.keyed.order(self.analysed.keys[i]))
-        found = Duplicates()
-        return voices(rest, self.analysed.users, {i: found.group(self.analysed.signatures[i]) for i in rest})
+        return voices(rest, self.analysed.users, self._duplicates(rest, REWORDED))
 
     def numbers(self, limits: TopicLimits) -> list[int]:
         """Numbers of topics that the counted conversations have room for; none where there are too few for two."""
@@ -134,9 +139,9 @@ def fit(
         if sizes or wording is None or len(centres) <= 2:
             return [label for _, _, label in sorted(sizes)]
         labels, _ = sort(members, centres, _reaches(vectors, centres))
-        speakers = [of.voices(own) for own in _split(of.members, labels, len(centres))]
-        nameless = wording.nameless(speakers, limits.most_needed)
-        return sorted(nameless, key=lambda label: (len(speakers[label]), label))
+        heard = [of.voices(own) for own in _split(of.members, labels, len(centres))]
+        nameless = wording.nameless(heard, limits.most_needed)
+        return sorted(nameless, key=lambda label: (len(heard[label]), label))
 
     known = old.centres if old is not None and not anew and _still_serves(old, vectors, limits) else None
     centres = merge_small(vectors, best_clusters(vectors, numbers, of.keyed.seed("fit"), known), too_small)
@@ -227,6 +232,6 @@ def _speakers(of: TypeOfSpan, model: TopicModel) -> dict[str, list[int]]:
     base = _split(of.members, labels, len(model.centres))
     above = _split(of.members, model.parents(labels), len(model.parent_ids))
     return {
-        topic_id: of.voices(own)
+        topic_id: of.speakers(own)
         for topic_id, own in zip((*model.topic_ids, *model.parent_ids), (*base, *above), strict=True)
     }

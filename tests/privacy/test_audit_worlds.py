@@ -21,6 +21,8 @@ pytestmark = pytest.mark.long
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
 SEED = int(os.environ.get("CONFIDE_AUDIT_SEED", "1"))
 HOMES = [(shape, model) for shape in SHAPES for model in MODELS] if LONG else [(SHORT, "leaky")]
+IDS = [f"{shape.name}-{model}".replace(" ", "-") for shape, model in HOMES]
+EACH_BY_ITSELF = [pytest.param(h, id=i, marks=pytest.mark.xdist_group(i)) for h, i in zip(HOMES, IDS, strict=True)]
 SAFE = 0.95
 POINTS = 0.5
 K = 10
@@ -35,7 +37,7 @@ class Audited:
     figures: Figures
 
 
-@pytest.fixture(scope="module", params=HOMES, ids=lambda p: f"{p[0].name}-{p[1]}".replace(" ", "-"))
+@pytest.fixture(scope="module", params=EACH_BY_ITSELF)
 def audited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Audited:
     shape, model = request.param
     played = play(make_world(shape, SEED), model, tmp_path_factory.mktemp("audit"), briefly=not LONG)

@@ -33,7 +33,7 @@ from tests.support.screening_cells import NESTED, OUTCOMES, shown_cells
 
 LONG = os.environ.get("CONFIDE_AUDIT") == "long"
 TABLES_OF_SCREENING = 100 if LONG else 12
-HUNDREDS = range(100 if LONG else 1)
+HUNDREDS = [pytest.param(n, marks=pytest.mark.xdist_group(f"hundred {n}")) for n in range(100 if LONG else 1)]
 """10,000 tables in a hundred tests, so that a run of hours shows how far it is and loses little when it is stopped."""
 TABLES_OF_PUSHBACK = 500 if LONG else 1
 TREES = 100 if LONG else 8

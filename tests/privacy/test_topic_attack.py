@@ -121,10 +121,13 @@ def test_fifty_accounts_of_poison_put_no_disease_into_a_name(tmp_path: Path, nam
         assert not [word for word in (*DISEASES, CANARY, "patient") if word in named]
 
 
-def test_fifty_accounts_can_write_a_common_word_and_a_dozen_more_a_disease(tmp_path: Path) -> None:
-    """What is not protected: one person with more accounts than it takes is many. Said plainly, held to common words."""
+def test_fifty_accounts_can_write_a_common_word_and_a_hundred_a_disease(tmp_path: Path) -> None:
+    """What is not protected: one person with more accounts than it takes is many. Said plainly, held to common words.
+
+    It takes more than the names' thresholds, as the attack's texts have an order in common: some count as one voice.
+    """
     assert "copper" in names_under_attack(tmp_path / "word", 0, 50, leaky, word="copper")
-    named = names_under_attack(tmp_path / "disease", 0, 62, leaky, n_poisoned=62)
+    named = names_under_attack(tmp_path / "disease", 0, 100, leaky, n_poisoned=100)
     assert DISEASES[0] in named and CANARY not in named
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dagster_project.domain.topics.duplicates import Duplicates, signature, voices
+from dagster_project.domain.topics.duplicates import PASTED, REWORDED, Duplicates, signature, voices
 from dagster_project.domain.topics.groups import (
     assign,
     candidate_numbers,
@@ -65,7 +65,7 @@ def test_a_small_group_joins_its_nearest_sibling_rather_than_vanish() -> None:
 
 def test_a_text_with_a_word_changed_is_a_copy_and_another_text_is_not() -> None:
     text = " ".join(f"word{c}" for c in "abcdefghijklmnopqrstuvwxyz").replace("word", "w")
-    duplicates = Duplicates()
+    duplicates = Duplicates(PASTED)
     first = duplicates.group(signature(text))
     assert duplicates.group(signature(text.upper() + " 12345!!")) == first
     assert duplicates.group(signature(text.replace("wz", "other"))) == first
@@ -111,17 +111,20 @@ def test_what_was_found_before_is_kept_where_it_still_fits_and_left_where_it_doe
     assert len(best_clusters(part, range(2, 10), seed=1, known=two)) >= 6, "two topics of before do not hide six"
 
 
-def test_copies_of_a_short_text_are_few_voices_though_each_has_a_word_or_two_changed() -> None:
-    """Prevents accounts that write one person's words with a word changed from bringing these into a topic's name."""
-    random = np.random.default_rng(0)
-    words = [f"w{'abcdefghijklmnopqrstuvwxyz'[i]}" for i in range(26)]
-    copies = []
-    for n in range(80):
-        said = list(words)
-        said[random.integers(len(words))] = f"changed{'abcdefghij'[n % 10]}"
-        copies.append(" ".join(said))
-    groups = Duplicates()
-    assert len({groups.group(signature(text)) for text in copies}) < 10
-    own = Duplicates()
-    others = [" ".join(random.permutation(words)) for _ in range(80)]
+@pytest.mark.parametrize(("length", "changed"), [(10, 1), (15, 2), (20, 2), (30, 3)])
+def test_copies_of_a_short_text_are_few_voices_though_each_has_words_changed(length: int, changed: int) -> None:
+    """Prevents accounts that write one person's words with some changed from bringing these into a topic's name."""
+    random = np.random.default_rng(length + changed)
+    letters = "abcdefghijklmnopqrst"
+    common = [a + b for a in letters for b in letters[:8]]
+    copied = [str(word) for word in random.choice(common, length - 3, replace=False)]
+    copies, own = Duplicates(REWORDED), Duplicates(REWORDED)
+    of_copies = set()
+    for _ in range(80):
+        said = list(copied)
+        for at in random.choice(len(said), changed, replace=False):
+            said[at] = str(random.choice(common))
+        of_copies.add(copies.group(signature(" ".join([*said, "harpsichord", "ventriloquist", "lobster"]))))
+    assert len(of_copies) < 15
+    others = [" ".join(random.choice(common, length, replace=False)) for _ in range(80)]
     assert len({own.group(signature(text)) for text in others}) == 80

@@ -31,7 +31,7 @@ RARE = 0.01
 """Shares below this are alike: that a term is ten times rarer elsewhere than one in a hundred says nothing more."""
 
 
-RULES = 4
+RULES = 5
 """Which rules names were made by: another number where they change, and nothing named by earlier ones is published."""
 CONDITION_FACTOR = 2
 """A word of disease, medication or method needs more than so many times the smallest topic's users, and a jitter of its
