@@ -1,4 +1,5 @@
-"""Rules for every test: a skip in CI is a failure, and no test sees the caller's home or time zone by accident.
+"""Rules for every test: a skip in CI is a failure, what was measured is printed, and no test sees the caller's home or
+time zone by accident.
 
 Not here: fixtures of one tier; builders (`tests/support`).
 """
@@ -21,10 +22,26 @@ settings.load_profile("tests")
 """How long an example takes is the machine's affair: one that is busy with other tests is no failure."""
 
 
+class Measured:
+    """Prints the lines that tests recorded under the property `measured`, as they come, from xdist's workers too."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._plugins.get_plugin("terminalreporter")
+        if terminal and report.when == "call":
+            for name, line in report.user_properties:
+                if name == "measured":
+                    terminal.ensure_newline()
+                    terminal.write_line(str(line))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if warm.FOLDER not in os.environ:
         os.environ[warm.FOLDER] = tempfile.mkdtemp(prefix="warm-")
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(warm.FOLDER)))
+    config.pluginmanager.register(Measured(config))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,6 +5,7 @@ the areas under the curve. Not here: the attack (`tests/support/membership.py`).
 """
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -22,16 +23,15 @@ LIMITS = {1: (0.55, 0.57), 5: (0.57, 0.60), 50: (0.57, 0.60)}
 """Conversations of the target: the largest area under the curve, and the largest upper end of its interval."""
 
 
-def test_a_person_is_not_recognised_in_a_release(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_person_is_not_recognised_in_a_release(record_property: Callable[[str, str], None]) -> None:
     """Prevents someone's having confided in the assistant from being read off the counts."""
     found = attack(MEDIUM, list(LIMITS), pairs=1500 if LONG else 20, learnt_from=600 if LONG else 25, seed=3)
-    with capsys.disabled():
-        if LONG:
-            for n, one in found.items():
-                print(f"\nmembership, {n} conversations: AUC {one.auc:.3f}, upper 95 % bound {one.upper:.3f}", end="")
     for n, one in found.items():
         largest, upper = LIMITS[n]
         if LONG:
+            record_property(
+                "measured", f"membership, {n} conversations: AUC {one.auc:.3f}, upper 95 % bound {one.upper:.3f}"
+            )
             assert one.auc <= largest and one.upper <= upper
         else:
             assert one.auc - 2.6 * one.error <= largest
