@@ -3,7 +3,6 @@
 Not here: settings of our own in the environment (`test_weakening.py`).
 """
 
-import ast
 import json
 import os
 import stat
@@ -220,26 +219,3 @@ def test_great_expectations_gives_no_values_and_tells_nobody(monkeypatch: pytest
     assert not all(outcome.passed for outcome in told)
     assert formats == ["BOOLEAN_ONLY"]
     assert CANARY not in " ".join(map(str, told))
-
-
-def test_no_protection_is_an_assert_statement() -> None:
-    """Prevents `python -O` from taking a refusal out: what refuses raises."""
-    found_in = []
-    for folder in ("policy", "domain", "erasing", "assets"):
-        found_in += _asserting(ROOT / "dagster_project" / folder)
-    for name in ("publication", "published", "release_ledger", "contributions", "tombstones", "files", "pseudonyms"):
-        found_in += _asserting(ROOT / "dagster_project" / "storage" / f"{name}.py")
-    for name in ("release", "home", "workspace", "settings", "key_rotation", "running", "days"):
-        found_in += _asserting(ROOT / "dagster_project" / f"{name}.py")
-    assert found_in + _asserting(ROOT / "expectations") == []
-
-
-def _asserting(path: Path) -> list[str]:
-    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    assert files and all(f.is_file() for f in files), path
-    return [
-        f"{file.name}:{node.lineno}"
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Assert)
-    ]

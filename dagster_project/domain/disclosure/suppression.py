@@ -193,19 +193,22 @@ def _fill_ends(
         if ends[0] > ends[1]:
             raise CandidateError(f"{table.name}: {low.name} is above {high.name} in a row")
         around = next(c for c in table.columns if c.name == measure)
-        if around.role is Role.SHARE and is_of_few_in_the_sample(row, table, rules):
+        if (
+            around.role is Role.SHARE
+            and isinstance(rules, WeightedRules)
+            and is_of_few_in_the_sample(row, table, rules)
+        ):
             ends = _ends_of_few(row, int(number(out, "n_conversations", table)), of, table, rules)
         own = _step_among(row, around, table, rules.of(table), rules) if around.among else step
         published = outward(*ends, centres[measure], own, low.bounds)
         out[low.name], out[high.name] = float(published[0]), float(published[1])
 
 
-def _ends_of_few(row: Row, hits: int, of: int, table: Table, rules: Rules) -> tuple[float, float]:
+def _ends_of_few(row: Row, hits: int, of: int, table: Table, rules: WeightedRules) -> tuple[float, float]:
     """Of a share whose own interval would tell how few hits the sample had: the same for all that would be few.
 
     Of a share of all, what users bring to the variance above the cut is known, and tells nothing of the sample.
     """
-    assert isinstance(rules, WeightedRules)
     if is_sampled := row.get("above_residual") is None:
         users: float = hits * rules.max_conversations_per_user
     else:
