@@ -6,6 +6,7 @@ Lives here: the order of work on what was read. Not here: the rules (`domain/top
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +76,14 @@ class TypeOfSpan:
             key=lambda i: keyed.order(analysed.keys[i]),
         )
         self.counted = [i for i in self.members if analysed.counted[i]]
-        self._pasted = self._duplicates(self.members, PASTED)
-        self._reworded = self._duplicates(self.members, REWORDED)
+
+    @cached_property
+    def _pasted(self) -> dict[int, int]:
+        return self._duplicates(self.members, PASTED)
+
+    @cached_property
+    def _reworded(self) -> dict[int, int]:
+        return self._duplicates(self.members, REWORDED)
 
     def _duplicates(self, positions: Sequence[int], similarity: float) -> dict[int, int]:
         found = Duplicates(similarity)

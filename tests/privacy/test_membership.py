@@ -26,12 +26,13 @@ LIMITS = {1: (0.55, 0.57), 5: (0.57, 0.60), 50: (0.57, 0.60)}
 def test_a_person_is_not_recognised_in_a_release(record_property: Callable[[str, str], None]) -> None:
     """Prevents someone's having confided in the assistant from being read off the counts."""
     found = attack(MEDIUM, list(LIMITS), pairs=1500 if LONG else 20, learnt_from=600 if LONG else 25, seed=3)
+    for n, one in found.items() if LONG else ():
+        record_property(
+            "measured", f"membership, {n} conversations: AUC {one.auc:.3f}, upper 95 % bound {one.upper:.3f}"
+        )
     for n, one in found.items():
         largest, upper = LIMITS[n]
         if LONG:
-            record_property(
-                "measured", f"membership, {n} conversations: AUC {one.auc:.3f}, upper 95 % bound {one.upper:.3f}"
-            )
             assert one.auc <= largest and one.upper <= upper
         else:
             assert one.auc - 2.6 * one.error <= largest

@@ -19,8 +19,6 @@ from tests.support.messages_server_settings import (
     ResultsKind,
 )
 
-# Faults of batches
-
 
 @pytest.mark.parametrize("kind", ["expired", "errored", "overloaded", "invalid", "canceled"])
 def test_an_item_without_a_reply_is_unpaid_and_may_come_again(

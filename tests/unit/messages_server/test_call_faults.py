@@ -38,9 +38,6 @@ STATUS: dict[str, tuple[int, type[anthropic.APIStatusError]]] = {
 }
 
 
-# Faults of a call
-
-
 @pytest.mark.parametrize("kind", sorted(STATUS))
 def test_an_error_is_the_sdk_s_own(server: MessagesServer, client: anthropic.Anthropic, kind: CallKind) -> None:
     status, error = STATUS[kind]
